@@ -1,0 +1,5 @@
+//! The program `fghack`.
+
+fn main() -> dt_cli::Exit {
+    dt_cli::program(fghack::run)
+}

@@ -1,0 +1,111 @@
+//! Standard descriptors, pipes, reading and writing.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+/// Our standard input.
+#[must_use]
+pub fn stdin() -> BorrowedFd<'static> {
+    standard(libc::STDIN_FILENO)
+}
+
+/// Our standard output.
+#[must_use]
+pub fn stdout() -> BorrowedFd<'static> {
+    standard(libc::STDOUT_FILENO)
+}
+
+/// Our standard error.
+#[must_use]
+pub fn stderr() -> BorrowedFd<'static> {
+    standard(libc::STDERR_FILENO)
+}
+
+/// Borrowed, never owned: an owner would close the number when dropped, and the
+/// next message would be lost.
+fn standard(number: i32) -> BorrowedFd<'static> {
+    // SAFETY: 0, 1 and 2 are open when `main` begins (the runtime fills gaps with
+    // /dev/null) and nothing in this workspace closes them.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+/// A pipe, reading end first, both ends close-on-exec.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
+}
+
+/// Makes reads and writes give `EAGAIN` instead of waiting, or wait again.
+///
+/// The setting belongs to the open file, which other processes may share.
+pub fn set_nonblocking(fd: impl AsFd, nonblocking: bool) -> io::Result<()> {
+    let mut flags = OFlag::from_bits_retain(fcntl(fd.as_fd(), FcntlArg::F_GETFL)?);
+    flags.set(OFlag::O_NONBLOCK, nonblocking);
+    fcntl(fd.as_fd(), FcntlArg::F_SETFL(flags))?;
+    Ok(())
+}
+
+/// Lets a program executed later keep this descriptor.
+pub fn keep_on_exec(fd: impl AsFd) -> io::Result<()> {
+    fcntl(fd.as_fd(), FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
+    Ok(())
+}
+
+/// Reads what is there, up to the buffer's length; 0 is the end.
+pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    again(|| nix::unistd::read(fd.as_fd(), buffer))
+}
+
+/// Writes from `bytes` and gives how many were taken.
+pub fn write(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    again(|| nix::unistd::write(fd.as_fd(), bytes))
+}
+
+/// Writes the whole of `bytes`.
+pub fn write_all(fd: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let taken = write(fd.as_fd(), bytes)?;
+        bytes = bytes.get(taken..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Writes the pieces as one: other writers of a pipe cannot come between them.
+///
+/// Gives how many bytes were taken. Allocates nothing and may be called between
+/// fork and exec.
+pub fn write_pieces(fd: impl AsFd, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    again(|| nix::sys::uio::writev(fd.as_fd(), pieces))
+}
+
+/// A second descriptor for the same open file, close-on-exec.
+pub fn duplicate(fd: impl AsFd) -> io::Result<OwnedFd> {
+    fd.as_fd().try_clone_to_owned()
+}
+
+/// Opens /dev/null on those of 0, 1 and 2 that are closed.
+///
+/// Rust's runtime has done so for `main`; this serves code that must not rely
+/// on it.
+pub fn fill_standard() -> io::Result<()> {
+    loop {
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        if null.as_raw_fd() > libc::STDERR_FILENO {
+            return Ok(());
+        }
+        std::mem::forget(null);
+    }
+}
+
+/// Repeats `call` while a signal interrupts it.
+pub(crate) fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            other => return Ok(other?),
+        }
+    }
+}

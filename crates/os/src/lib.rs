@@ -1,0 +1,23 @@
+//! The operating system, behind safe functions.
+//!
+//! This is the only crate with `unsafe` code and the only one that knows nix,
+//! libc and signal-hook. Its contract, for every function:
+//!
+//! * an error is an [`std::io::Error`] that carries the errno;
+//! * descriptors come in borrowed and go out owned, close-on-exec unless the
+//!   name says that a child gets them;
+//! * `EINTR` is handled here, once, except where being interrupted is the point;
+//! * names are bytes.
+
+pub mod clock;
+pub mod descriptor;
+mod error;
+pub mod exec;
+pub mod file;
+pub mod process;
+pub mod signals;
+pub mod startup;
+pub mod wait;
+
+pub use error::{is_errno, reason, reason_for};
+pub use nix::errno::Errno;

@@ -1,0 +1,169 @@
+//! Child processes: starting, reaping, signalling.
+
+use std::ffi::CString;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow};
+use nix::unistd::{ForkResult, fork};
+
+pub use nix::unistd::Pid;
+
+use crate::exec::Image;
+use crate::signals::Signal;
+use crate::startup;
+
+/// What the child's side does with SIGCHLD before it becomes the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildSignal {
+    /// Default and unblocked, as `supervise` hands it to a service.
+    Default,
+    /// As our own parent gave it to us, as `svscan` hands it on.
+    Inherited,
+}
+
+/// A program to be started in a child process, with all that is to happen
+/// between fork and exec. Made once, it may be started any number of times
+/// without allocating.
+///
+/// A failure after the fork is not the caller's: the child prints the excuse
+/// for it, `: ` and the reason, in one write to descriptor 2, and exits 111.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    /// The program.
+    pub image: &'a Image,
+    /// Descriptors of ours that the child gets as these numbers.
+    pub descriptors: &'a [(BorrowedFd<'a>, RawFd)],
+    /// Where the child goes before it looks for the program.
+    pub directory: Option<&'a CString>,
+    /// How SIGCHLD is handed on.
+    pub child_signal: ChildSignal,
+    /// Printed where a descriptor cannot be set up.
+    pub descriptor_excuse: &'a [u8],
+    /// Printed where the directory cannot be entered.
+    pub directory_excuse: &'a [u8],
+    /// Printed where the program cannot be executed.
+    pub exec_excuse: &'a [u8],
+}
+
+impl Launch<'_> {
+    /// Forks; the error is the fork's.
+    pub fn start(&self) -> io::Result<Pid> {
+        // SAFETY: the child runs only `become_program`, which makes nothing but
+        // async-signal-safe calls and allocates nothing, so no lock that another
+        // thread might have held at the fork can matter to it.
+        match unsafe { fork() }? {
+            ForkResult::Parent { child } => Ok(child),
+            ForkResult::Child => {
+                let (excuse, errno) = self.become_program();
+                let reason = crate::reason_for(errno).as_bytes();
+                let pieces = [excuse, b": ", reason, b"\n"].map(IoSlice::new);
+                let _ = crate::descriptor::write_pieces(crate::descriptor::stderr(), &pieces);
+                // SAFETY: ends the process without running the parent's exit handlers.
+                unsafe { libc::_exit(111) }
+            }
+        }
+    }
+
+    /// The child's side: what could not be done, and why.
+    fn become_program(&self) -> (&[u8], Errno) {
+        if let Err(errno) = place(self.descriptors) {
+            return (self.descriptor_excuse, errno);
+        }
+        if let Some(directory) = self.directory
+            && let Err(errno) = nix::unistd::chdir(directory.as_c_str())
+        {
+            return (self.directory_excuse, errno);
+        }
+        self.hand_on_child_signal();
+        let Err(errno) = self.image.execute();
+        (self.exec_excuse, errno)
+    }
+
+    fn hand_on_child_signal(&self) {
+        let ignored = self.child_signal == ChildSignal::Inherited && startup::child_was_ignored();
+        let handler = if ignored {
+            SigHandler::SigIgn
+        } else {
+            SigHandler::SigDfl
+        };
+        let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+        // SAFETY: installs no handler, so no code of ours can run in signal context.
+        let _ = unsafe { nix::sys::signal::sigaction(Signal::SIGCHLD, &action) };
+        let how = match self.child_signal {
+            ChildSignal::Inherited if startup::child_was_blocked() => SigmaskHow::SIG_BLOCK,
+            ChildSignal::Inherited | ChildSignal::Default => SigmaskHow::SIG_UNBLOCK,
+        };
+        let _ = nix::sys::signal::sigprocmask(how, Some(&SigSet::from(Signal::SIGCHLD)), None);
+    }
+}
+
+/// Puts each descriptor on its number.
+///
+/// The callers' descriptors lie above all the numbers, so that none is
+/// overwritten before it is placed.
+fn place(descriptors: &[(BorrowedFd<'_>, RawFd)]) -> Result<(), Errno> {
+    for (from, to) in descriptors {
+        // SAFETY: `from` is open; whatever `to` was, the child is about to become
+        // another program and nothing here owns it.
+        Errno::result(unsafe { libc::dup2(from.as_raw_fd(), *to) })?;
+    }
+    Ok(())
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It exited with this code.
+    Exited(i32),
+    /// This signal killed it.
+    Killed(i32),
+}
+
+/// Reaps one dead child, whichever it is, without waiting; `None` where none is
+/// dead (or there is none at all).
+#[must_use]
+pub fn reap() -> Option<(Pid, Ending)> {
+    wait(-1, libc::WNOHANG).ok().flatten()
+}
+
+/// Waits for one child to end.
+pub fn wait_for(child: Pid) -> io::Result<Ending> {
+    loop {
+        if let Some((_, ending)) = wait(child.as_raw(), 0)? {
+            return Ok(ending);
+        }
+    }
+}
+
+/// Not nix's: it gives an error for a death by a real-time signal, and the child
+/// is reaped and lost all the same.
+fn wait(which: libc::pid_t, flags: libc::c_int) -> io::Result<Option<(Pid, Ending)>> {
+    let mut status = 0;
+    let pid = crate::descriptor::again(|| {
+        // SAFETY: `status` is a valid place for the answer.
+        Errno::result(unsafe { libc::waitpid(which, &raw mut status, flags) })
+    })?;
+    if pid == 0 {
+        return Ok(None);
+    }
+    // Stopped and continued children are not asked for, so it has ended.
+    let ending = if libc::WIFSIGNALED(status) {
+        Ending::Killed(libc::WTERMSIG(status))
+    } else {
+        Ending::Exited(libc::WEXITSTATUS(status))
+    };
+    Ok(Some((Pid::from_raw(pid), ending)))
+}
+
+/// Sends `signal` to one process.
+pub fn send(to: Pid, signal: Signal) -> io::Result<()> {
+    Ok(nix::sys::signal::kill(to, signal)?)
+}
+
+/// Our own process id.
+#[must_use]
+pub fn own_pid() -> Pid {
+    Pid::this()
+}

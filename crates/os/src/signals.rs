@@ -1,0 +1,81 @@
+//! Signals: a descriptor to poll, dispositions and the mask.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, sigaction, sigprocmask,
+};
+
+pub use nix::sys::signal::Signal;
+
+/// A descriptor that becomes readable when a watched signal has arrived.
+///
+/// Says only that *something* happened: signals of one kind coalesce, so the
+/// reader must go and look (reap until nothing is left), never count.
+#[derive(Debug)]
+pub struct SignalPipe {
+    rx: UnixStream,
+    _tx: UnixStream,
+}
+
+impl SignalPipe {
+    /// Catches `signal` from now on, and unblocks it if our parent had it
+    /// blocked.
+    pub fn watch(signal: Signal) -> io::Result<Self> {
+        let (rx, tx) = UnixStream::pair()?;
+        rx.set_nonblocking(true)?;
+        signal_hook::low_level::pipe::register(signal as i32, tx.try_clone()?)?;
+        unblock(signal)?;
+        Ok(Self { rx, _tx: tx })
+    }
+
+    /// Empties the pipe and says whether anything was in it. Call before looking
+    /// at what the signal was about, or one in between is lost.
+    pub fn drain(&mut self) -> bool {
+        let mut buffer = [0; 64];
+        let mut any = false;
+        loop {
+            match self.rx.read(&mut buffer) {
+                Ok(0) => return any,
+                Ok(_) => any = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Nothing left (EAGAIN); no other error is possible on this pipe.
+                Err(_) => return any,
+            }
+        }
+    }
+}
+
+impl AsFd for SignalPipe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.rx.as_fd()
+    }
+}
+
+/// Lets `signal` through.
+pub fn unblock(signal: Signal) -> io::Result<()> {
+    Ok(sigprocmask(
+        SigmaskHow::SIG_UNBLOCK,
+        Some(&SigSet::from(signal)),
+        None,
+    )?)
+}
+
+/// Has the kernel drop `signal`; what we execute later inherits that.
+pub fn ignore(signal: Signal) -> io::Result<()> {
+    dispose(signal, SigHandler::SigIgn)
+}
+
+/// Has `signal` do what it does to a program that says nothing about it.
+pub fn set_default(signal: Signal) -> io::Result<()> {
+    dispose(signal, SigHandler::SigDfl)
+}
+
+fn dispose(signal: Signal, handler: SigHandler) -> io::Result<()> {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: installs no handler, so no code of ours can run in signal context.
+    unsafe { sigaction(signal, &action) }?;
+    Ok(())
+}

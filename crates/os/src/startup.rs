@@ -1,0 +1,121 @@
+//! What this process was given by its parent, noted before Rust's runtime runs.
+//!
+//! The runtime ignores SIGPIPE before `main`, and what is ignored stays ignored
+//! across exec; a service started by us would inherit it. So the state is
+//! recorded first and put back as the first thing a program does.
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering::Relaxed};
+
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+
+static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+static CHILD_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+static CHILD_WAS_BLOCKED: AtomicBool = AtomicBool::new(false);
+static ARGUMENT_COUNT: AtomicI32 = AtomicI32::new(0);
+static ARGUMENTS: AtomicPtr<*mut c_char> = AtomicPtr::new(std::ptr::null_mut());
+
+/// glibc calls the functions of this section with `main`'s arguments, before
+/// `main` and so before Rust's runtime.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static RECORD: extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) = record;
+
+/// Only asks; changes nothing.
+extern "C" fn record(count: c_int, arguments: *mut *mut c_char, _envp: *mut *mut c_char) {
+    PIPE_WAS_IGNORED.store(is_ignored(libc::SIGPIPE), Relaxed);
+    CHILD_WAS_IGNORED.store(is_ignored(libc::SIGCHLD), Relaxed);
+    CHILD_WAS_BLOCKED.store(is_blocked(Signal::SIGCHLD), Relaxed);
+    ARGUMENT_COUNT.store(count, Relaxed);
+    ARGUMENTS.store(arguments, Relaxed);
+}
+
+fn is_ignored(signal: c_int) -> bool {
+    let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null new action makes this a query, and `old` has room for the answer.
+    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), old.as_mut_ptr()) };
+    // SAFETY: all zeroes is a valid `sigaction`, and a successful call has filled it.
+    asked == 0 && unsafe { old.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
+fn is_blocked(signal: Signal) -> bool {
+    SigSet::thread_get_mask().is_ok_and(|mask| mask.contains(signal))
+}
+
+/// Puts SIGPIPE back to what our parent chose. The first thing a program does.
+pub fn undo_runtime() {
+    let handler = if PIPE_WAS_IGNORED.load(Relaxed) {
+        SigHandler::SigIgn
+    } else {
+        SigHandler::SigDfl
+    };
+    // SAFETY: installs no handler, so no code of ours can run in signal context.
+    let _ = unsafe { signal(Signal::SIGPIPE, handler) };
+}
+
+/// Whether our parent had us ignore SIGPIPE.
+#[must_use]
+pub fn pipe_was_ignored() -> bool {
+    PIPE_WAS_IGNORED.load(Relaxed)
+}
+
+/// Whether our parent had us ignore SIGCHLD.
+#[must_use]
+pub fn child_was_ignored() -> bool {
+    CHILD_WAS_IGNORED.load(Relaxed)
+}
+
+/// Whether our parent had SIGCHLD blocked.
+#[must_use]
+pub fn child_was_blocked() -> bool {
+    CHILD_WAS_BLOCKED.load(Relaxed)
+}
+
+/// The environment as it was given, entry by entry, in order; entries without
+/// `=` and repeated names included, which std's view leaves out.
+#[must_use]
+pub fn environment() -> &'static [CString] {
+    static ENVIRONMENT: OnceLock<Vec<CString>> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| {
+        let mut entries = Vec::new();
+        // SAFETY: `environ` is the C library's null-terminated array of
+        // NUL-terminated strings; this workspace never changes it (it calls
+        // neither setenv nor putenv), so no entry can move while it is read.
+        unsafe {
+            let mut entry = environ;
+            while !entry.is_null() && !(*entry).is_null() {
+                entries.push(CStr::from_ptr(*entry).to_owned());
+                entry = entry.add(1);
+            }
+        }
+        entries
+    })
+}
+
+unsafe extern "C" {
+    static environ: *const *const c_char;
+}
+
+/// The memory of our last argument, NUL left out, for writing a process title
+/// into; `None` without arguments besides the program's name.
+///
+/// What is written there is what ps(1) shows. Only the first call gives it.
+#[must_use]
+pub fn last_argument() -> Option<&'static mut [u8]> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    let count = usize::try_from(ARGUMENT_COUNT.load(Relaxed)).unwrap_or(0);
+    let arguments = ARGUMENTS.load(Relaxed);
+    if arguments.is_null() || count < 2 || TAKEN.swap(true, Relaxed) {
+        return None;
+    }
+    // SAFETY: `argv` holds `argc` NUL-terminated strings for the life of the
+    // process, in writable memory; `TAKEN` makes this the only mutable view, and
+    // std's arguments are copies that were made before or read the same bytes
+    // from this thread only while no such view is used.
+    unsafe {
+        let text = *arguments.add(count - 1);
+        let length = CStr::from_ptr(text).to_bytes().len();
+        Some(std::slice::from_raw_parts_mut(text.cast(), length))
+    }
+}

@@ -1,0 +1,32 @@
+//! What `supervise` leaves on disk and reads from its pipe.
+//!
+//! The names, bytes and layouts are those of daemontools 0.76. One direction of
+//! each table is written out and the other derived from it, so the two cannot
+//! disagree.
+#![forbid(unsafe_code)]
+
+mod command;
+mod status;
+
+pub use command::Command;
+pub use status::{BadStatus, Status, Want};
+
+/// Names in a service directory.
+pub mod names {
+    /// The program that is the service.
+    pub const RUN: &str = "./run";
+    /// There is no service unless asked for, where this exists.
+    pub const DOWN: &str = "down";
+    /// The directory of the rest.
+    pub const SUPERVISE: &str = "supervise";
+    /// Locked with flock(2) by the one `supervise` there may be.
+    pub const LOCK: &str = "supervise/lock";
+    /// FIFO of command bytes.
+    pub const CONTROL: &str = "supervise/control";
+    /// FIFO that has a reader while `supervise` lives.
+    pub const OK: &str = "supervise/ok";
+    /// The status record.
+    pub const STATUS: &str = "supervise/status";
+    /// The status record in the making.
+    pub const STATUS_NEW: &str = "supervise/status.new";
+}

@@ -1,0 +1,1 @@
+//! Usage, messages and exit codes of `setuidgid`.

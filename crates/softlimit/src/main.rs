@@ -1,0 +1,5 @@
+//! The program `softlimit`.
+
+fn main() -> dt_cli::Exit {
+    dt_cli::program(softlimit::run)
+}

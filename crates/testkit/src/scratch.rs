@@ -1,0 +1,126 @@
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// A directory of one test's own. When it is dropped, every process that still
+/// runs in it or was started with it is killed, and it is removed.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scratch {
+    /// The environment variable that marks a process as belonging to a scratch
+    /// directory; its value is the directory.
+    pub const MARK: &'static str = "DAEMONTOOLS_TEST_SCRATCH";
+
+    /// Makes a new, empty one with mode 755.
+    #[must_use]
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "daemontools-test.{}.{}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Relaxed)
+        );
+        // Resolved, as the kernel shows working directories resolved.
+        let path = std::env::temp_dir().canonicalize().unwrap().join(name);
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        Self { path }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A name in the directory.
+    #[must_use]
+    pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Makes a directory, and those above it.
+    pub fn directory(&self, name: impl AsRef<Path>) -> PathBuf {
+        let path = self.join(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    /// Writes a file, making the directories above it.
+    pub fn file(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Writes an executable script.
+    pub fn script(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.file(name, content);
+        self.mode(&path, 0o755);
+        path
+    }
+
+    /// Sets permission bits.
+    pub fn mode(&self, name: impl AsRef<Path>, bits: u32) {
+        fs::set_permissions(self.join(name), fs::Permissions::from_mode(bits)).unwrap();
+    }
+
+    /// Reads a file.
+    #[track_caller]
+    pub fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
+        let path = self.join(name);
+        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The names in a directory of it, sorted.
+    #[track_caller]
+    #[must_use]
+    pub fn names(&self, directory: impl AsRef<Path>) -> Vec<String> {
+        let path = self.join(directory);
+        let entries =
+            fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// A value for [`Scratch::MARK`].
+    #[must_use]
+    pub fn mark(&self) -> &OsStr {
+        self.path.as_os_str()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        crate::process::kill_all_of(&self.path);
+        // What a test made unreadable is made readable again, so that it can go.
+        if fs::remove_dir_all(&self.path).is_err() {
+            open_up(&self.path);
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+fn open_up(directory: &Path) {
+    let _ = fs::set_permissions(directory, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
+}
