@@ -74,9 +74,9 @@ mod tests {
 
     fn of(entries: &[&str]) -> Environment {
         let mut environment = Environment::default();
-        entries
-            .iter()
-            .for_each(|entry| environment.append(CString::new(*entry).unwrap()));
+        for entry in entries {
+            environment.append(CString::new(*entry).unwrap());
+        }
         environment
     }
 

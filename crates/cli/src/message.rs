@@ -23,9 +23,9 @@ impl Message {
 
     /// Adds text and names.
     pub fn pieces(mut self, pieces: &[&OsStr]) -> Self {
-        pieces
-            .iter()
-            .for_each(|piece| self.0.extend_from_slice(piece.as_bytes()));
+        for piece in pieces {
+            self.0.extend_from_slice(piece.as_bytes());
+        }
         self
     }
 

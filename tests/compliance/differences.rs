@@ -1,0 +1,42 @@
+//! Where ours is meant to differ from the original.
+//!
+//! Each row's case has a second golden, `NAME.ours.txt`, beside the original's. A
+//! row whose two goldens are the same, or whose files are missing, is out of
+//! date, and a test says so.
+
+/// One deliberate difference.
+pub struct Difference {
+    /// The case that shows it, on both sides.
+    pub case: &'static str,
+    /// What the original does, what ours does, and why.
+    pub reason: &'static str,
+}
+
+/// All of them, by case, in alphabetical order.
+pub const DIFFERENCES: &[Difference] = &[];
+
+/// The row for a case.
+pub fn of(case: &str) -> Option<&'static Difference> {
+    DIFFERENCES.iter().find(|row| row.case == case)
+}
+
+#[test]
+fn every_listed_difference_still_exists() {
+    for row in DIFFERENCES {
+        let [original, ours] = [false, true].map(|ours| {
+            let file = crate::harness::golden_file(row.case, ours);
+            std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+        });
+        assert_ne!(
+            original, ours,
+            "{}: no longer differs: {}",
+            row.case, row.reason
+        );
+        assert!(!row.reason.is_empty(), "{}: no reason", row.case);
+    }
+}
+
+#[test]
+fn the_list_is_in_order_and_names_each_case_once() {
+    assert!(DIFFERENCES.is_sorted_by(|a, b| a.case < b.case));
+}
