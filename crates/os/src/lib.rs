@@ -11,9 +11,11 @@
 
 pub mod clock;
 pub mod descriptor;
+pub mod entry;
 mod error;
 pub mod exec;
 pub mod file;
+pub mod flow;
 pub mod process;
 pub mod signals;
 pub mod startup;
