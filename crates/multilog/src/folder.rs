@@ -3,7 +3,7 @@
 //! What the next step is, [`crate::rotate`] says; here it is carried out, again
 //! and again where it fails.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
@@ -30,6 +30,10 @@ pub struct Folder<F> {
     identity: (u64, u64),
     /// Names may not be on disk yet.
     unsynced: bool,
+    /// A file was given an archive's name instead of a second one.
+    renamed: bool,
+    /// The names that were there when the last archive was named.
+    listed: Option<Vec<OsString>>,
     /// A sync of `current` has failed.
     doubtful: bool,
     /// Still before the first line: what fails then may be fatal.
@@ -59,6 +63,8 @@ impl<F> Folder<F> {
             directory,
             identity: (0, 0),
             unsynced: true,
+            renamed: false,
+            listed: None,
             doubtful: false,
             starting: true,
             selected: true,
@@ -79,6 +85,14 @@ impl<F> Folder<F> {
             selected: self.selected,
             doubtful: self.doubtful,
             rotating: false,
+        }
+    }
+
+    /// The same, with what is to be left out of what a predecessor had taken.
+    pub fn taken_up(&self) -> Entry {
+        Entry {
+            skip: self.skip,
+            ..self.entry()
         }
     }
 
@@ -171,7 +185,8 @@ impl<F> Folder<F> {
         past: Past,
         entry: Option<Entry>,
     ) -> Result<(), Stop> {
-        self.settle(session, past)?;
+        let found = self.look(session)?;
+        self.settle(session, past, found)?;
         self.starting = false;
         let Some(entry) = entry else {
             return Ok(());
@@ -231,9 +246,9 @@ impl<F> Folder<F> {
         &mut self,
         session: &mut Session<'_, W>,
         past: Past,
+        mut found: Found,
     ) -> Result<(), Stop> {
         loop {
-            let found = self.look(session)?;
             let known = Known {
                 past,
                 processor: self.log.processor.is_some(),
@@ -244,6 +259,12 @@ impl<F> Folder<F> {
             if step == Step::Open {
                 return Ok(());
             }
+            found = if self.renamed {
+                self.renamed = false;
+                self.look(session)?
+            } else {
+                found.after(step)
+            };
         }
     }
 
@@ -254,6 +275,25 @@ impl<F> Folder<F> {
             processed: self.see(session, Name::Processed)?,
             state: self.see(session, Name::State)?,
             newstate: self.see(session, Name::NewState)?,
+        })
+    }
+
+    /// What is found once `current` has become `previous`. Without a processor
+    /// nothing else matters, and no call is needed to know it.
+    fn just_renamed<W: World<File = F>>(
+        &self,
+        session: &mut Session<'_, W>,
+    ) -> Result<Found, Stop> {
+        if self.log.processor.is_some() {
+            return self.look(session);
+        }
+        Ok(Found {
+            previous: Some(Seen {
+                complete: false,
+                empty: false,
+                archived: false,
+            }),
+            ..Found::default()
         })
     }
 
@@ -292,7 +332,7 @@ impl<F> Folder<F> {
     fn names<W: World<File = F>>(
         &self,
         session: &mut Session<'_, W>,
-    ) -> Result<Vec<(std::ffi::OsString, u64)>, Stop> {
+    ) -> Result<Vec<(OsString, u64)>, Stop> {
         let doing = [b"unable to read ".as_slice(), self.log.name.as_bytes()];
         session.insist(&doing, |world| world.list(self.number))
     }
@@ -411,44 +451,55 @@ impl<F> Folder<F> {
         let log = self.number;
         loop {
             let names = self.names(session)?;
+            let mut names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
             let now = session.world.unix_time();
-            let fresh = archive::fresh(names.iter().map(|(name, _)| name.as_os_str()), now);
+            let fresh = archive::fresh(names.iter().map(OsString::as_os_str), now);
             let to = archive::name(fresh, code);
             let done = match session.world.link(log, os(name), &to) {
-                Err(why) if links_unknown(&why) => session.world.rename_to_new(log, os(name), &to),
+                Err(why) if links_unknown(&why) => {
+                    self.renamed = true;
+                    session.world.rename_to_new(log, os(name), &to)
+                }
                 done => done,
             };
             self.unsynced = true;
-            match done {
-                Ok(()) => return Ok(()),
-                Err(why) => {
-                    let directory = self.log.name.as_bytes();
-                    let doing = [b"unable to link to ", directory, b"/", to.as_bytes()];
-                    session.pause(&doing, Some(&why))?;
-                }
-            }
+            let Err(why) = done else {
+                names.push(to);
+                self.listed = Some(names);
+                return if self.renamed {
+                    self.sync_names(session)?;
+                    self.prune(session)
+                } else {
+                    Ok(())
+                };
+            };
+            self.renamed = false;
+            let directory = self.log.name.as_bytes();
+            let doing = [b"unable to link to ", directory, b"/", to.as_bytes()];
+            session.pause(&doing, Some(&why))?;
         }
     }
 
+    /// Removes the oldest archives. What turns out to be a directory, or cannot
+    /// be removed whoever tries, is passed over: it must not stop the log.
     fn prune<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
         let log = self.number;
-        let names = self.names(session)?;
-        let names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
-        let newest = names
-            .iter()
-            .filter(|name| archive::label_of(name).is_some())
-            .max()
-            .cloned();
-        let files = names.into_iter().filter(|name| {
-            let counts = archive::label_of(name).is_some();
-            counts && !matches!(session.world.facts(log, name), Ok(Some(facts)) if facts.directory)
-        });
-        let files: Vec<_> = files.collect();
-        for name in archive::surplus(files, self.log.count, newest.as_deref()) {
+        let names = match self.listed.take() {
+            Some(names) => names,
+            None => {
+                let names = self.names(session)?;
+                names.into_iter().map(|(name, _)| name).collect()
+            }
+        };
+        for name in archive::surplus(names, self.log.count) {
             let doing = [b"unable to read ".as_slice(), self.log.name.as_bytes()];
             session.insist(&doing, |world| match gone(world.remove(log, &name)) {
-                // This one cannot be removed; that must not stop the log.
-                Err(why) if dt_os::is_errno(&why, Errno::EPERM) => Ok(()),
+                Err(why)
+                    if dt_os::is_errno(&why, Errno::EPERM)
+                        || dt_os::is_errno(&why, Errno::EISDIR) =>
+                {
+                    Ok(())
+                }
                 other => other,
             })?;
         }
@@ -695,7 +746,8 @@ impl<F> Folder<F> {
         self.current = None;
         self.unsynced = true;
         let doubtful = std::mem::take(&mut self.doubtful);
-        self.settle(session, Past::Going { doubtful })?;
+        let found = self.just_renamed(session)?;
+        self.settle(session, Past::Going { doubtful }, found)?;
         self.note(session, false)
     }
 

@@ -113,21 +113,29 @@ impl<F> Engine<F> {
         session: &mut Session<'_, W>,
         old: Record,
     ) -> Result<(), Stop> {
-        if old.unspooled {
+        if old.script != session.record.script {
+            // What was given to whom is not what would be given now.
+            self.folders.iter_mut().for_each(Folder::block_done);
+        }
+        self.lines.resume(&old.held, old.midst);
+        let (mut position, script) = (old.position, session.record.script);
+        let logs = self.folders.iter().map(Folder::taken_up).collect();
+        session.record = Record {
+            script,
+            logs,
+            ..old
+        };
+        // A rotation may have been brought to its end just now. That must be on
+        // record before a byte is written to the new file.
+        session.commit()?;
+        if session.record.unspooled {
+            self.lines = Lines::new();
             for folder in &mut self.folders {
                 folder.block_done();
                 folder.mend_last_line(session)?;
             }
             return Ok(());
         }
-        self.lines.resume(&old.held, old.midst);
-        if old.script != session.record.script {
-            // What was given to whom is not what would be given now.
-            self.folders.iter_mut().for_each(Folder::block_done);
-        }
-        let (mut position, script) = (old.position, session.record.script);
-        session.record = Record { script, ..old };
-        self.match_entries(session);
         let mut stamp = Some(session.record.stamp).filter(|stamp| *stamp != [0; STAMP]);
         loop {
             let count = self.read_spool(session, position, BLOCK)?;
@@ -141,22 +149,6 @@ impl<F> Engine<F> {
         }
         self.end = position.max(SPOOL);
         Ok(())
-    }
-
-    /// The record's entries in the order of the script that runs now.
-    fn match_entries<W: World<File = F>>(&self, session: &mut Session<'_, W>) {
-        let old = std::mem::take(&mut session.record.logs);
-        session.record.logs = self
-            .folders
-            .iter()
-            .map(|folder| {
-                let now = folder.entry();
-                let then = old.iter().find(|entry| entry.directory == now.directory);
-                then.copied()
-                    .filter(|then| then.current == now.current)
-                    .unwrap_or(now)
-            })
-            .collect();
     }
 }
 
