@@ -68,7 +68,7 @@ pub fn run<W: World>(script: Script, start: Start<W::File>, world: &mut W) -> Re
 /// Starting: what a predecessor left is put in order and taken up.
 impl<F> Engine<F> {
     fn open<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
-        let old = self.old_record(session);
+        let old = Self::old_record(session);
         let mut pasts = Vec::new();
         for (number, log) in self.script.logs.iter().enumerate() {
             let directory = session
@@ -93,12 +93,12 @@ impl<F> Engine<F> {
             self.take_up(session, old)?;
         }
         session.record.unspooled = !self.spooled;
-        self.done(session)?;
+        self.done(session);
         session.commit()
     }
 
     /// The record of a multilog that was killed since the machine was started.
-    fn old_record<W: World<File = F>>(&self, session: &mut Session<'_, W>) -> Option<Record> {
+    fn old_record<W: World<File = F>>(session: &mut Session<'_, W>) -> Option<Record> {
         let keep = session.keep.as_ref()?;
         let mut bytes = vec![0; usize::try_from(SPOOL).unwrap_or(0)];
         let count = session.world.read_at(keep, &mut bytes, 0).unwrap_or(0);
@@ -287,7 +287,7 @@ impl<F> Engine<F> {
             done += self.lines.fill(input, stamp.as_ref());
             self.lines.deal(&self.script, &mut self.folders, session)?;
         }
-        self.done(session)?;
+        self.done(session);
         if self.spooled {
             session.commit()?;
             self.empty_spool(session)?;
@@ -296,7 +296,7 @@ impl<F> Engine<F> {
     }
 
     /// The block is dealt with: the record says so from now on.
-    fn done<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
+    fn done<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) {
         session.taken = 0;
         let record = &mut session.record;
         record.position = self.end;
@@ -309,7 +309,6 @@ impl<F> Engine<F> {
             folder.block_done();
             record.logs.push(folder.entry());
         }
-        Ok(())
     }
 
     /// Empties the spool once it is long. All in it is dealt with, and a record
@@ -348,7 +347,7 @@ impl<F> Engine<F> {
     ) -> Result<(), Stop> {
         self.lines.end_line();
         self.lines.deal(&self.script, &mut self.folders, session)?;
-        self.done(session)?;
+        self.done(session);
         session.commit()
     }
 
@@ -359,7 +358,7 @@ impl<F> Engine<F> {
             }
         }
         // What was recorded of the first was recorded before the second.
-        self.done(session)?;
+        self.done(session);
         session.commit()
     }
 
