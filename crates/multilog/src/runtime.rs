@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 
+use dt_cli::Fatal;
 use dt_os::Errno;
 use dt_tai::{Tai64, Tai64N};
 
@@ -40,8 +41,6 @@ pub struct Start<F> {
     pub keep: Option<F>,
     /// Which boot of the machine this is; all zero if that is not known.
     pub boot: [u8; 16],
-    /// The script's fingerprint.
-    pub fingerprint: u64,
     /// Whether standard input is a pipe.
     pub pipe: bool,
 }
@@ -51,7 +50,7 @@ pub fn run<W: World>(script: Script, start: Start<W::File>, world: &mut W) -> Re
     let mut session = Session::new(world, BLOCK);
     session.keep = start.keep;
     session.record.boot = start.boot;
-    session.record.script = start.fingerprint;
+    session.record.script = script.fingerprint();
     let mut engine = Engine {
         folders: Vec::new(),
         lines: Lines::new(),
@@ -68,7 +67,7 @@ pub fn run<W: World>(script: Script, start: Start<W::File>, world: &mut W) -> Re
 /// Starting: what a predecessor left is put in order and taken up.
 impl<F> Engine<F> {
     fn open<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
-        let old = Self::old_record(session);
+        let old = self.old_record(session)?;
         let mut pasts = Vec::new();
         for (number, log) in self.script.logs.iter().enumerate() {
             let directory = session
@@ -98,13 +97,30 @@ impl<F> Engine<F> {
     }
 
     /// The record of a multilog that was killed since the machine was started.
-    fn old_record<W: World<File = F>>(session: &mut Session<'_, W>) -> Option<Record> {
-        let keep = session.keep.as_ref()?;
+    fn old_record<W: World<File = F>>(
+        &self,
+        session: &mut Session<'_, W>,
+    ) -> Result<Option<Record>, Stop> {
+        let Some(keep) = session.keep.as_ref() else {
+            return Ok(None);
+        };
         let mut bytes = vec![0; usize::try_from(SPOOL).unwrap_or(0)];
-        let count = session.world.read_at(keep, &mut bytes, 0).unwrap_or(0);
-        let record = Record::decode(bytes.get(..count)?)?;
-        let ours = record.boot == session.record.boot && record.boot != [0; 16];
-        ours.then_some(record)
+        let read = session.world.read_at(keep, &mut bytes, 0);
+        let count = read.map_err(|why| self.fatal_about_lock(&why))?;
+        let record = Record::decode(bytes.get(..count).unwrap_or_default());
+        let boot = session.record.boot;
+        Ok(record.filter(|record| record.boot == boot && boot != [0; 16]))
+    }
+
+    fn fatal_about_lock(&self, why: &io::Error) -> Stop {
+        let name = self.first_name();
+        let what = ["unable to read ".as_ref(), name, "/lock".as_ref()];
+        Stop::Fatal(Fatal::system("multilog", &what, why))
+    }
+
+    fn first_name(&self) -> &OsStr {
+        let first = self.script.logs.first();
+        first.map(|log| log.name.as_os_str()).unwrap_or_default()
     }
 
     /// Deals with what a predecessor had taken and not dealt with.
@@ -234,8 +250,7 @@ impl<F> Engine<F> {
                 Ok(None)
             }
             Err(why) => {
-                let name = self.script.logs.first().map(|log| log.name.as_os_str());
-                let name = bytes(name.unwrap_or_default());
+                let name = bytes(self.first_name());
                 session.pause(&[b"unable to write to ", name, b"/current"], Some(&why))?;
                 Ok(None)
             }
@@ -249,8 +264,7 @@ impl<F> Engine<F> {
         at: u64,
         count: usize,
     ) -> Result<usize, Stop> {
-        let name = self.script.logs.first().map(|log| log.name.as_os_str());
-        let name = bytes(name.unwrap_or_default());
+        let name = bytes(self.first_name());
         let mut done = 0;
         while done < count {
             let Some(keep) = session.keep.as_ref() else {
