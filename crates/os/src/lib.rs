@@ -14,10 +14,12 @@ pub mod descriptor;
 mod error;
 pub mod exec;
 pub mod file;
+pub mod limits;
 pub mod process;
 pub mod signals;
 pub mod startup;
 pub mod wait;
+pub mod watch;
 
 pub use error::{is_errno, reason, reason_for};
 pub use nix::errno::Errno;
