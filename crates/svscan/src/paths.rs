@@ -30,6 +30,9 @@ pub struct Watched {
     watches: Watches,
     now: HashMap<WatchId, Names>,
     before: HashMap<WatchId, Names>,
+    /// What this scan has asked for already: a thousand links have most of their
+    /// way in common.
+    asked: HashMap<OsString, Option<WatchId>>,
     /// Something could not be watched.
     blind: bool,
 }
@@ -41,6 +44,7 @@ impl Watched {
             watches: Watches::new()?,
             now: HashMap::new(),
             before: HashMap::new(),
+            asked: HashMap::new(),
             blind: false,
         })
     }
@@ -48,6 +52,7 @@ impl Watched {
     /// A scan begins: watches the working directory, and nothing else for now.
     pub fn begin(&mut self) {
         self.before = std::mem::take(&mut self.now);
+        self.asked.clear();
         self.blind = false;
         self.all_of(OsStr::new("."));
     }
@@ -136,8 +141,12 @@ impl Watched {
     }
 
     fn watch(&mut self, directory: &OsStr) -> Option<WatchId> {
+        if let Some(id) = self.asked.get(directory) {
+            return *id;
+        }
         let id = self.watches.add(directory).ok();
         self.blind |= id.is_none() || !sees_all_changes(directory);
+        self.asked.insert(directory.to_os_string(), id);
         id
     }
 

@@ -98,16 +98,15 @@ impl World for Kernel {
     }
 
     fn examine(&mut self, name: &OsStr) -> io::Result<Content> {
-        // Watched before it is looked at, so that nothing comes in between. Once
-        // the service has started, the next scan no longer asks for it.
-        if let Some(watched) = &mut self.watched {
-            watched.all_of(name);
+        let content = content(Path::new(name))?;
+        match &mut self.watched {
+            // Watched, and only then looked at again: nothing comes in between.
+            Some(watched) if !content.run => {
+                watched.all_of(name);
+                self::content(Path::new(name))
+            }
+            Some(_) | None => Ok(content),
         }
-        let directory = Path::new(name);
-        Ok(Content {
-            log: exists(&directory.join("log"))?,
-            run: exists(&directory.join("run")).unwrap_or(true),
-        })
     }
 
     fn prepare(&mut self, log: bool) -> io::Result<Self::Held> {
@@ -211,7 +210,15 @@ fn identity(found: &Metadata) -> Identity {
     }
 }
 
-/// Whether `file` is there, in any form that a link does not lead astray from.
+fn content(directory: &Path) -> io::Result<Content> {
+    Ok(Content {
+        log: exists(&directory.join("log"))?,
+        // Where that cannot be told, `supervise` will say so.
+        run: exists(&directory.join("run")).unwrap_or(true),
+    })
+}
+
+/// Whether `file` is there, in any form; a link to nowhere is not.
 fn exists(file: &Path) -> io::Result<bool> {
     match std::fs::metadata(file) {
         Ok(_) => Ok(true),
