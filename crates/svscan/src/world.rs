@@ -114,6 +114,9 @@ impl World for Kernel {
             return Ok(None);
         }
         let (reading, writing) = descriptor::pipe()?;
+        // A pipe must not take the last descriptor: without one the directory
+        // could no longer be read, and nothing would be restarted.
+        descriptor::duplicate(&reading)?;
         Ok(Some(Pipe { reading, writing }))
     }
 

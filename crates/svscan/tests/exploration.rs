@@ -1,6 +1,12 @@
 //! Every sequence of things that can happen to two names, up to a length, with
 //! every call failing that can fail, on a system that is only pretended.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on panics with the reason"
+)]
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -324,9 +330,13 @@ impl Tried {
     fn key(&self) -> String {
         let now = self.world.now;
         let away = |moment: Moment| {
-            let since_zero = moment.since(Moment::default());
-            // A process older than this is as good as any other.
-            (since_zero.as_millis() as i64 - now.as_millis() as i64).max(-5000)
+            let now = Moment::at(now);
+            if moment >= now {
+                format!("+{:?}", moment.since(now))
+            } else {
+                // A process older than this is as good as any other.
+                format!("-{:?}", now.since(moment).min(PERIOD))
+            }
         };
         let process = |process| match process {
             Process::Down => "-".to_owned(),
