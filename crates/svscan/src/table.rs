@@ -239,3 +239,92 @@ impl<H> Table<H> {
             .map(|(pid, (identity, half))| (*pid, *identity, *half))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Moment::at(Duration::from_secs(100));
+
+    fn directory(inode: u64) -> Identity {
+        Identity {
+            device: 1,
+            inode,
+            born: Some(SystemTime::UNIX_EPOCH),
+        }
+    }
+
+    /// A table after a scan that has come upon these.
+    fn scanned(found: &[(Identity, &str)]) -> Table<()> {
+        let mut table = Table::new(NOW);
+        table.begin_scan();
+        for (identity, name) in found {
+            table.found(*identity, name.as_ref(), NOW);
+        }
+        table.end_scan(NOW, false);
+        table
+    }
+
+    #[test]
+    fn of_two_names_the_first_counts() {
+        let mut table = scanned(&[(directory(1), "b"), (directory(1), "a")]);
+        assert_eq!(table.name(directory(1)), Some("b".as_ref()));
+        // It may be another one the next time.
+        table.begin_scan();
+        assert!(table.found(directory(1), "a".as_ref(), NOW));
+        assert!(!table.found(directory(1), "b".as_ref(), NOW));
+        assert_eq!(table.name(directory(1)), Some("a".as_ref()));
+    }
+
+    /// Defect 9 of the original: it knows 1000 services and no more.
+    #[test]
+    fn there_is_no_limit_to_services() {
+        let names: Vec<String> = (0..5000).map(|number| number.to_string()).collect();
+        let found = names
+            .iter()
+            .zip(0..)
+            .map(|(name, inode)| (directory(inode), &**name));
+        let table = scanned(&found.collect::<Vec<_>>());
+        assert_eq!(table.services().count(), 5000);
+        assert_eq!(table.missed(), []);
+    }
+
+    /// Defect 12 of the original.
+    #[test]
+    fn an_inode_that_was_given_out_again_is_another_directory() {
+        let later = Some(SystemTime::UNIX_EPOCH + Duration::from_millis(4));
+        let second = Identity {
+            born: later,
+            ..directory(1)
+        };
+        let mut table = scanned(&[(directory(1), "a")]);
+        table.begin_scan();
+        assert!(table.found(second, "a".as_ref(), NOW));
+        assert_eq!(table.missed(), [directory(1)]);
+    }
+
+    #[test]
+    fn the_same_complaint_comes_once_in_the_originals_time() {
+        let mut table = scanned(&[]);
+        let name = OsStr::new("a");
+        assert!(table.complain(Trouble::Stat, name, NOW));
+        assert!(!table.complain(Trouble::Stat, name, NOW.plus(Duration::from_secs(4))));
+        assert!(table.complain(Trouble::Pipe, name, NOW));
+        assert!(table.complain(Trouble::Stat, "b".as_ref(), NOW));
+        assert!(table.complain(Trouble::Stat, name, NOW.plus(PERIOD)));
+    }
+
+    #[test]
+    fn after_a_quiet_scan_without_trouble_none_is_due() {
+        let mut table = scanned(&[(directory(1), "a")]);
+        assert_eq!(table.next_scan(), None);
+        table.scan_by(NOW, Cause::Changed);
+        assert_eq!(
+            table.next_scan(),
+            Some((NOW.plus(BREATHER), Cause::Changed))
+        );
+        table.begin_scan();
+        table.end_scan(NOW, true);
+        assert_eq!(table.next_scan(), Some((NOW.plus(PERIOD), Cause::Unseen)));
+    }
+}

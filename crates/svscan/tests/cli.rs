@@ -381,6 +381,38 @@ fn out_of_descriptors_what_fits_runs_and_a_dead_one_comes_back() {
     }
 }
 
+#[test]
+fn a_scan_directory_that_is_gone_is_an_empty_one() {
+    let scan = Scan::new();
+    scan.service("a", false);
+    let mut svscan = scan.start();
+    let supervise = scan.one("a", "");
+    std::fs::remove_dir_all(scan.scratch.join("sc")).unwrap();
+    signal(supervise.pid, "KILL");
+    until("it is reaped", || {
+        !Path::new(&format!("/proc/{}", supervise.pid)).exists()
+    });
+    assert_eq!((svscan.ended(), scan.said()), (None, String::new()));
+    assert_eq!(scan.starts().len(), 1);
+}
+
+#[test]
+fn a_scan_directory_that_cannot_be_read_is_tried_again() {
+    if dt_testkit::is_root() {
+        eprintln!("a_scan_directory_that_cannot_be_read_is_tried_again: skipped, root reads all");
+        return;
+    }
+    let scan = Scan::new();
+    scan.service("a", false);
+    scan.scratch.mode("sc", 0o311);
+    let _svscan = scan.start();
+    let line = "svscan: warning: unable to read directory: access denied\n";
+    until("the complaint", || scan.said().contains(line));
+    assert!(scan.starts().is_empty());
+    scan.scratch.mode("sc", 0o755);
+    scan.one("a", "");
+}
+
 /// With everything watched it waits without an end; /proc says so.
 #[test]
 fn nothing_wakes_it_while_nothing_happens() {
