@@ -13,6 +13,7 @@ use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 static CHILD_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 static CHILD_WAS_BLOCKED: AtomicBool = AtomicBool::new(false);
+static INPUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 static ARGUMENT_COUNT: AtomicI32 = AtomicI32::new(0);
 static ARGUMENTS: AtomicPtr<*mut c_char> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -27,8 +28,14 @@ extern "C" fn record(count: c_int, arguments: *mut *mut c_char, _envp: *mut *mut
     PIPE_WAS_IGNORED.store(is_ignored(libc::SIGPIPE), Relaxed);
     CHILD_WAS_IGNORED.store(is_ignored(libc::SIGCHLD), Relaxed);
     CHILD_WAS_BLOCKED.store(is_blocked(Signal::SIGCHLD), Relaxed);
+    INPUT_WAS_CLOSED.store(is_closed(libc::STDIN_FILENO), Relaxed);
     ARGUMENT_COUNT.store(count, Relaxed);
     ARGUMENTS.store(arguments, Relaxed);
+}
+
+fn is_closed(number: c_int) -> bool {
+    // SAFETY: asks for flags only; a number that is not open gives an error.
+    unsafe { libc::fcntl(number, libc::F_GETFD) == -1 }
 }
 
 fn is_ignored(signal: c_int) -> bool {
@@ -70,6 +77,13 @@ pub fn child_was_ignored() -> bool {
 #[must_use]
 pub fn child_was_blocked() -> bool {
     CHILD_WAS_BLOCKED.load(Relaxed)
+}
+
+/// Whether our parent gave us no standard input; the runtime has put /dev/null
+/// there, which reads as an empty file and not as the error it would have been.
+#[must_use]
+pub fn input_was_closed() -> bool {
+    INPUT_WAS_CLOSED.load(Relaxed)
 }
 
 /// The environment as it was given, entry by entry, in order; entries without
