@@ -127,18 +127,11 @@ fn is_number(name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, PoisonError};
-
     use super::*;
     use dt_testkit::Scratch;
 
-    /// One at a time: while a test writes its script, another's fork would keep the
-    /// script open for writing, and what is being written cannot be executed.
-    static TURN: Mutex<()> = Mutex::new(());
-
     /// The account, with these files and a getent that runs this script.
     fn found(name: &str, passwd: &str, nsswitch: &str, getent: &str) -> Option<(u32, u32)> {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let scratch = Scratch::new();
         let places = Places {
             passwd: scratch.file("passwd", passwd).into(),
@@ -179,7 +172,6 @@ mod tests {
 
     #[test]
     fn without_a_getent_files_must_do() {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let scratch = Scratch::new();
         let places = Places {
             passwd: scratch.file("passwd", LOCAL).into(),
