@@ -47,9 +47,12 @@ struct Places {
 enum Answer {
     Found(Account),
     Nobody,
-    /// It cannot be asked.
+    /// It cannot be asked, or its search failed.
     Nothing,
 }
+
+/// How getent(1) ends when every source has said no.
+const NO_SUCH_NAME: i32 = 2;
 
 /// Longer than any account's line; what is longer is no answer.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -77,7 +80,8 @@ impl Places {
         match self.by_getent(name) {
             Answer::Found(account) => Some(account),
             Answer::Nobody => None,
-            // A system without getent still has its own accounts.
+            // Without getent, or with too little memory for it, the system still has
+            // its own accounts, as where a source's module cannot be loaded.
             Answer::Nothing => self.in_files(name),
         }
     }
@@ -98,9 +102,8 @@ impl Places {
             Ok((answer, Ending::Exited(0))) => {
                 understood(&answer, name).map_or(Answer::Nobody, Answer::Found)
             }
-            Ok((_, Ending::Exited(dt_os::ask::NOT_EXECUTED))) | Err(_) => Answer::Nothing,
-            // 2 is "no such name"; the others are failures of the search.
-            Ok((_, Ending::Exited(_) | Ending::Killed(_))) => Answer::Nobody,
+            Ok((_, Ending::Exited(NO_SUCH_NAME))) => Answer::Nobody,
+            Ok((_, Ending::Exited(_) | Ending::Killed(_))) | Err(_) => Answer::Nothing,
         }
     }
 }
@@ -180,6 +183,14 @@ mod tests {
         };
         let expected = Account { user: 7, group: 8 };
         assert_eq!(places.find("jo".as_ref()), Some(expected));
+    }
+
+    #[test]
+    fn where_getent_fails_files_must_do() {
+        let switch = "passwd: sss files\n";
+        for script in ["exit 127", "exit 3", "kill -9 $$"] {
+            assert_eq!(found("jo", LOCAL, switch, script), Some((7, 8)), "{script}");
+        }
     }
 
     #[test]
