@@ -251,7 +251,13 @@ fn a_link_to_nothing_removes_the_variable() {
 fn every_entry_of_a_name_is_replaced() {
     let scratch = Scratch::new();
     scratch.file("dir/A", "new");
-    let mut python = Command::new("perl");
+    if cfg!(not(target_arch = "x86_64")) {
+        eprintln!(
+            "every_entry_of_a_name_is_replaced: skipped, knows execve's number on x86-64 only"
+        );
+        return;
+    }
+    let mut perl = Command::new("perl");
     // A shell cannot make a repeated name; execve itself can.
     let script = r#"
         my ($envdir) = @ARGV;
@@ -266,10 +272,7 @@ fn every_entry_of_a_name_is_replaced() {
         .args(["-e", script])
         .arg(suite().program("envdir"))
         .current_dir(scratch.path());
-    if cfg!(not(target_arch = "x86_64")) {
-        return;
-    }
-    let outcome = Outcome::of(&mut python);
+    let outcome = Outcome::of(&mut perl);
     let mut entries: Vec<&[u8]> = outcome.stdout.split(|byte| *byte == 0).collect();
     entries.sort_unstable();
     let expected: &[&[u8]] = if suite().is_original() {
