@@ -268,8 +268,7 @@ fn every_entry_of_a_name_is_replaced() {
         syscall(59, "$envdir\0", $argv, $envp);
         die "$!";
     "#;
-    python
-        .args(["-e", script])
+    perl.args(["-e", script])
         .arg(suite().program("envdir"))
         .current_dir(scratch.path());
     let outcome = Outcome::of(&mut perl);
