@@ -14,6 +14,7 @@ pub mod descriptor;
 mod error;
 pub mod exec;
 pub mod file;
+pub mod local_time;
 pub mod process;
 pub mod signals;
 pub mod startup;
