@@ -128,7 +128,7 @@ mod tests {
         let mut converter = Converter::new(Utc::default());
         let mut out = Vec::new();
         let mut waiting = Vec::new();
-        for block in blocks {
+        for block in blocks.iter().filter(|block| !block.is_empty()) {
             waiting.extend_from_slice(block);
             let done = converter.block(&waiting, &mut out).unwrap();
             assert!(waiting.len() - done < 64);
@@ -213,6 +213,26 @@ mod tests {
                 done,
                 "of {input:?}"
             );
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn where_the_input_is_cut_makes_no_difference(
+            lines in proptest::collection::vec(
+                "(@4000000[0-9]{0,18}|@[0-9a-g]{0,26}|[a@]{0,3})?[ \n]", 0..20),
+            cuts in proptest::collection::vec(1..40_usize, 1..40),
+        ) {
+            let input = lines.concat();
+            let mut blocks = Vec::new();
+            let mut rest = input.as_bytes();
+            for cut in cuts {
+                let (block, later) = rest.split_at(cut.min(rest.len()));
+                blocks.push(block);
+                rest = later;
+            }
+            blocks.push(rest);
+            assert_eq!(converted(&blocks), converted(&[input.as_bytes()]));
         }
     }
 
