@@ -65,17 +65,17 @@ const fn digit(value: u8) -> u8 {
 pub fn parse(digits: &[u8; LABEL_LEN - 1]) -> Option<Tai64N> {
     let (high, rest) = digits.split_first_chunk()?;
     let (low, rest) = rest.split_first_chunk()?;
-    let seconds = u64::from(number(high)?) << 32 | u64::from(number(low)?);
-    Some(Tai64N(Tai64(seconds), number(rest.first_chunk()?)?))
+    let seconds = u64::from(number(*high)?) << 32 | u64::from(number(*low)?);
+    Some(Tai64N(Tai64(seconds), number(*rest.first_chunk()?)?))
 }
 
 /// Looks every digit up and asks only once whether all were digits: this is what
 /// a converter of labels spends its time on.
-fn number(digits: &[u8; 8]) -> Option<u32> {
+fn number(digits: [u8; 8]) -> Option<u32> {
     let mut sum = 0;
     let mut all = 0;
     for digit in digits {
-        let value = VALUES[usize::from(*digit)];
+        let value = VALUES[usize::from(digit)];
         all |= value;
         sum = sum << 4 | u32::from(value);
     }

@@ -1,4 +1,5 @@
 //! What `tai64n` does with pipes, files and errors.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::fs::File;
 use std::process::{Command, Stdio};

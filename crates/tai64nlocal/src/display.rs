@@ -27,8 +27,8 @@ pub struct Display<Z> {
 struct Minute {
     /// Where second 0 is, or would be.
     start: i64,
-    /// The first and the last second that are known to belong to it.
-    known: std::ops::RangeInclusive<i64>,
+    /// The seconds that are known to belong to it.
+    known: std::ops::Range<i64>,
 }
 
 impl<Z: Zone> Display<Z> {
@@ -38,8 +38,7 @@ impl<Z: Zone> Display<Z> {
             refresh_is_due: true,
             minute: Minute {
                 start: 0,
-                // Nothing lies in it.
-                known: 1..=0,
+                known: 0..0,
             },
             text: Text::new(),
         }
@@ -76,28 +75,28 @@ impl<Z: Zone> Display<Z> {
         let start = unix - i64::from(local.second);
         self.minute = Minute {
             start,
-            known: unix..=self.last_known(unix, start, local),
+            known: unix..self.end_of_known(unix, start, local),
         };
         self.text.set_minute(local);
         Some(())
     }
 
-    /// The last second of the minute, if it comes when it is expected; else only
-    /// `unix` itself is known.
+    /// Where the next minute begins, if the last second of this one is where it is
+    /// expected; otherwise no more than `unix` itself is known.
     ///
     /// The minute may end early or come to an end twice where the zone's offset
     /// changes in its course, and at leap seconds; a 60th second is a minute of
     /// its own here.
-    fn last_known(&mut self, unix: i64, start: i64, local: LocalTime) -> i64 {
+    fn end_of_known(&mut self, unix: i64, start: i64, local: LocalTime) -> i64 {
         let last = start.saturating_add(59);
         let expected = LocalTime {
             second: 59,
             ..local
         };
         if last > unix && self.zone.local(last) == Some(expected) {
-            last
+            last.saturating_add(1)
         } else {
-            unix
+            unix.saturating_add(1)
         }
     }
 }
@@ -159,18 +158,15 @@ impl Text {
 
 /// Writes `SS.nnnnnnnnn` and gives its length.
 fn write_tail(tail: &mut [u8; 13], second: u8, nanos: u32) -> usize {
-    let [tens, ones] = two_digits(second);
-    let [a, b, c, d, e, f, g, h, i] = nine_digits(nanos % 1_000_000_000);
-    match digit(nanos / 1_000_000_000) {
-        b'0' => {
-            *tail = [tens, ones, b'.', a, b, c, d, e, f, g, h, i, 0];
-            12
-        }
-        first => {
-            *tail = [tens, ones, b'.', first, a, b, c, d, e, f, g, h, i];
-            13
-        }
+    let length = if nanos < 1_000_000_000 { 12 } else { 13 };
+    [tail[0], tail[1]] = two_digits(second);
+    tail[2] = b'.';
+    let mut left = nanos;
+    for place in tail.iter_mut().take(length).skip(3).rev() {
+        *place = digit(left % 10);
+        left /= 10;
     }
+    length
 }
 
 /// The year as the original prints it: its 32-bit sum, which may wrap, as an
@@ -186,15 +182,6 @@ const fn year(year: i64) -> u64 {
 
 fn two_digits(number: u8) -> [u8; 2] {
     [digit(u32::from(number) / 10), digit(u32::from(number) % 10)]
-}
-
-fn nine_digits(mut number: u32) -> [u8; 9] {
-    let mut digits = [0; 9];
-    for place in digits.iter_mut().rev() {
-        *place = digit(number % 10);
-        number /= 10;
-    }
-    digits
 }
 
 /// The digit of a number below ten.

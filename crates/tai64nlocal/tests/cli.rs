@@ -1,4 +1,9 @@
 //! What `tai64nlocal` does with labels, zones, pipes and errors.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on panics, one that is skipped says so"
+)]
 
 use std::fs::File;
 use std::path::Path;

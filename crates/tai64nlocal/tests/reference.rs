@@ -2,6 +2,7 @@
 //!
 //! The zone belongs to the process: the reference is run where `TZ` already has
 //! its value, by this test program starting itself once more for each.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::process::Command;
 

@@ -53,6 +53,7 @@ impl Piped {
 
     /// Ends the input and gives the rest of the output and the exit code.
     #[track_caller]
+    #[must_use]
     pub fn finish(mut self) -> (Vec<u8>, i32) {
         drop(self.input.take());
         let mut rest = self.seen;
