@@ -18,6 +18,7 @@ pub mod local_time;
 pub mod process;
 pub mod signals;
 pub mod startup;
+pub mod usage;
 pub mod wait;
 
 pub use error::{is_errno, reason, reason_for};
