@@ -25,6 +25,27 @@ pub fn stderr() -> BorrowedFd<'static> {
     standard(libc::STDERR_FILENO)
 }
 
+/// Our standard input; `EBADF` where our parent gave us none, for programs that
+/// must not take the runtime's /dev/null for an empty input.
+pub fn given_stdin() -> io::Result<BorrowedFd<'static>> {
+    given(libc::STDIN_FILENO)
+}
+
+/// Our standard output; `EBADF` where our parent gave us none, for programs that
+/// must not lose their output in the runtime's /dev/null.
+pub fn given_stdout() -> io::Result<BorrowedFd<'static>> {
+    given(libc::STDOUT_FILENO)
+}
+
+fn given(number: i32) -> io::Result<BorrowedFd<'static>> {
+    let open = usize::try_from(number).is_ok_and(crate::startup::standard_was_open);
+    if open {
+        Ok(standard(number))
+    } else {
+        Err(Errno::EBADF.into())
+    }
+}
+
 /// Borrowed, never owned: an owner would close the number when dropped, and the
 /// next message would be lost.
 fn standard(number: i32) -> BorrowedFd<'static> {

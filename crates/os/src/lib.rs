@@ -17,9 +17,11 @@ pub mod exec;
 pub mod file;
 pub mod identity;
 pub mod limits;
+pub mod local_time;
 pub mod process;
 pub mod signals;
 pub mod startup;
+pub mod usage;
 pub mod wait;
 
 pub use error::{is_errno, reason, reason_for};

@@ -22,7 +22,7 @@ pub fn run(_args: &[OsString]) -> Result<Exit, Fatal> {
         return Err(Fatal::silent(Exit::PERMANENT));
     };
     title.fill(b'.');
-    if startup::input_was_closed() {
+    if !startup::standard_was_open(0) {
         return Err(Fatal::silent(Exit::TEMPORARY));
     }
     let text = title.get_mut(ALWAYS_DOTS..).unwrap_or_default();
