@@ -8,11 +8,13 @@
     reason = "a test that cannot go on panics with the reason"
 )]
 
+mod http;
 mod outcome;
 mod process;
 mod scratch;
 mod suite;
 
+pub use http::get;
 pub use outcome::{Outcome, show};
 pub use process::{Running, descendants_of_scratch};
 pub use scratch::Scratch;
