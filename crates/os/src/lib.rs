@@ -13,6 +13,7 @@ pub mod clock;
 pub mod descriptor;
 mod error;
 pub mod exec;
+pub mod family;
 pub mod file;
 pub mod process;
 pub mod signals;
