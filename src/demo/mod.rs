@@ -23,7 +23,7 @@ use tree::{Tree, Watch};
 /// Where the service listens if it can.
 const USUAL_PORT: u16 = 8080;
 /// How long the service and its log may take to be there.
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(10);
 
 /// What `daemontools try` can be told.
 #[derive(Debug, clap::Args)]

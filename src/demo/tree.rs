@@ -11,7 +11,7 @@ use dt_cli::Fatal;
 use dt_os::clock::Moment;
 use dt_os::file::How;
 use dt_os::process::{self, Pid};
-use dt_os::signals::{Signal, SignalPipe};
+use dt_os::signals::{self, Signal, SignalPipe};
 use dt_os::{family, wait};
 use dt_service::{Command as Control, names};
 
@@ -30,7 +30,7 @@ pub struct Enough;
 /// Waits, and notices what happens meanwhile.
 #[derive(Debug)]
 pub struct Watch {
-    enough: [SignalPipe; 3],
+    enough: [SignalPipe; 4],
     death: SignalPipe,
 }
 
@@ -38,11 +38,15 @@ impl Watch {
     /// Catches the signals that mean the end, and takes in the orphans of the tree.
     pub fn begin() -> std::io::Result<Self> {
         family::adopt_orphans()?;
+        // Where nobody reads what we say, we are still to stop what we started.
+        // Not inherited: std gives a child the default.
+        signals::ignore(Signal::SIGPIPE)?;
         Ok(Self {
             enough: [
                 SignalPipe::watch(Signal::SIGINT)?,
                 SignalPipe::watch(Signal::SIGTERM)?,
                 SignalPipe::watch(Signal::SIGHUP)?,
+                SignalPipe::watch(Signal::SIGQUIT)?,
             ],
             death: SignalPipe::watch(Signal::SIGCHLD)?,
         })
@@ -82,8 +86,8 @@ impl Watch {
     }
 
     fn sleep(&mut self, deadline: Option<Moment>) -> Result<(), Enough> {
-        let [int, term, hup] = &self.enough;
-        let descriptors = [int, term, hup, &self.death].map(AsFd::as_fd);
+        let [int, term, hup, quit] = &self.enough;
+        let descriptors = [int, term, hup, quit, &self.death].map(AsFd::as_fd);
         // Cannot fail with descriptors that are open; if it does, it is enough.
         wait::until_readable(descriptors, deadline).map_err(|_| Enough)?;
         let told = self
