@@ -80,17 +80,17 @@ fn svstat_tells_each_state() {
     // A service that does not care for TERM.
     let stubborn = "#!/bin/sh\ntrap '' TERM\nexec sleep 1000\n";
     site.scratch.script("srv/stubborn/run", stubborn);
-    let link = site.scratch.join("etc/service/stubborn");
-    std::os::unix::fs::symlink("../../srv/stubborn", &link).unwrap();
+    let linked = site.scratch.join("etc/service/stubborn");
+    std::os::unix::fs::symlink("../../srv/stubborn", &linked).unwrap();
     site.until_state("stubborn", "up (pid N) N seconds");
     until("it has set its trap", || {
-        let line = site.suite.run(
+        let said = site.suite.run(
             "svstat",
             &[site.scratch.join("srv/stubborn")],
             &site.scratch,
         );
-        let line = String::from_utf8(line.stdout).unwrap();
-        let pid = line
+        let said = String::from_utf8(said.stdout).unwrap();
+        let pid = said
             .split("(pid ")
             .nth(1)
             .and_then(|rest| rest.split(')').next());
@@ -101,7 +101,7 @@ fn svstat_tells_each_state() {
     site.until_state("stubborn", "up (pid N) N seconds, want down");
     site.svc("-k", "stubborn");
     site.until_state("stubborn", "down N seconds, normally up");
-    fs::remove_file(link).unwrap();
+    fs::remove_file(linked).unwrap();
     site.svc("-x", "stubborn");
     site.until_state("stubborn", "supervise not running");
     site.shut_down(svscan);

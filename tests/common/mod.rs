@@ -37,17 +37,17 @@ impl Site {
             let given = Command::new("chown").arg("nobody").arg(logs).status();
             assert!(given.unwrap().success());
         }
-        let site = Self {
+        let new = Self {
             scratch,
             suite,
             address,
         };
         for run in ["trycode.io/run", "trycode.io/log/run"] {
             let script = fs::read_to_string(example(run)).unwrap();
-            site.scratch
-                .script(Path::new("srv").join(run), site.mapped(&script));
+            new.scratch
+                .script(Path::new("srv").join(run), new.mapped(&script));
         }
-        site
+        new
     }
 
     /// Text of the example or the README, with the scratch directory's names.
