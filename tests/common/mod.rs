@@ -19,35 +19,49 @@ pub struct Site {
 }
 
 impl Site {
+    /// Nothing but the scratch directory and an address to listen at.
+    pub fn bare(suite: Suite) -> Self {
+        Self {
+            scratch: Scratch::new(),
+            suite,
+            address: free_address(),
+        }
+    }
+
     /// Copies the example, with its paths, its port and its account changed, and
     /// without the link in the scan directory.
     pub fn new(suite: Suite) -> Self {
-        let address = free_address();
-        let scratch = Scratch::new();
+        let new = Self::bare(suite);
         for directory in ["bin", "etc/service", "var/log/trycode"] {
-            scratch.directory(directory);
+            new.scratch.directory(directory);
         }
         for name in COPIED {
-            fs::copy(suite.program(name), scratch.join("bin").join(name)).unwrap();
+            let copy = new.scratch.join("bin").join(name);
+            fs::copy(new.suite.program(name), copy).unwrap();
         }
-        let ours = Suite::ours().program("trycode");
-        fs::copy(ours, scratch.join("bin/trycode")).unwrap();
+        let trycode = Suite::ours().program("trycode");
+        fs::copy(trycode, new.scratch.join("bin/trycode")).unwrap();
         if is_root() {
-            let logs = scratch.join("var/log/trycode");
+            let logs = new.scratch.join("var/log/trycode");
             let given = Command::new("chown").arg("nobody").arg(logs).status();
             assert!(given.unwrap().success());
         }
-        let new = Self {
-            scratch,
-            suite,
-            address,
-        };
-        for run in ["trycode.io/run", "trycode.io/log/run"] {
-            let script = fs::read_to_string(example(run)).unwrap();
-            new.scratch
-                .script(Path::new("srv").join(run), new.mapped(&script));
+        let examples = example("trycode.io");
+        fs::create_dir_all(new.scratch.join("srv/trycode.io/log")).unwrap();
+        for run in ["run", "log/run"] {
+            let copy = new.scratch.join("srv/trycode.io").join(run);
+            fs::copy(examples.join(run), copy).unwrap();
         }
+        new.settle();
         new
+    }
+
+    /// Changes the copied example's paths, port and account.
+    pub fn settle(&self) {
+        for run in ["srv/trycode.io/run", "srv/trycode.io/log/run"] {
+            let script = String::from_utf8(self.scratch.read(run)).unwrap();
+            fs::write(self.scratch.join(run), self.mapped(&script)).unwrap();
+        }
     }
 
     /// Text of the example or the README, with the scratch directory's names.
