@@ -167,6 +167,7 @@ impl Machine {
     }
 
     /// Starts the service after `first` is done: now, or as soon as it may be.
+    /// Never beside another.
     fn start<const N: usize>(self, at: Moment, first: [Action; N]) -> (Self, Actions) {
         let failures = match self.process {
             Process::Waiting {
@@ -176,10 +177,9 @@ impl Machine {
             Process::Waiting {
                 why: Reason::Pace, ..
             }
-            | Process::Down
-            | Process::Running { .. } => 0,
-            // It is being started: the answer to that is awaited.
-            Process::Starting { .. } => return (self, does(first)),
+            | Process::Down => 0,
+            // There is one, or soon will be.
+            Process::Starting { .. } | Process::Running { .. } => return (self, does(first)),
         };
         let mut actions = does(first);
         if at < self.not_before {
