@@ -12,6 +12,7 @@
 pub mod ask;
 pub mod clock;
 pub mod descriptor;
+pub mod entry;
 mod error;
 pub mod exec;
 pub mod family;
@@ -19,6 +20,7 @@ pub mod file;
 pub mod identity;
 pub mod limits;
 pub mod local_time;
+pub mod flow;
 pub mod process;
 pub mod signals;
 pub mod startup;
