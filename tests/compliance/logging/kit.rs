@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{PipeReader, PipeWriter, Read, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -284,6 +284,21 @@ impl Logger {
         until("it waits", || self.settled());
     }
 
+    /// Waits until it has ended or has nothing to do.
+    #[track_caller]
+    pub fn settle_or_end(&mut self) {
+        until("it waits or ends", || {
+            self.running.ended().is_some() || self.settled()
+        });
+    }
+
+    /// Starts a successor on the same pipe; the one before has ended.
+    pub fn again(&mut self, case: &Case, script: &[impl AsRef<OsStr>]) {
+        let mut command = case.suite.command("multilog", &case.scratch);
+        command.args(script).stdin(self.reader.try_clone().unwrap());
+        self.running = Running::start(&mut command, &case.scratch);
+    }
+
     /// Waits for its end and writes down how it went, and what it left unread.
     pub fn finish(mut self, case: &mut Case, what: &str) {
         let code = self.running.wait();
@@ -347,13 +362,4 @@ pub fn moment(label: &[u8]) -> u128 {
 /// The wall clock as nanoseconds since 1970.
 pub fn now() -> u128 {
     std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos()
-}
-
-/// Reads a few bytes at the beginning of a file that may be huge.
-pub fn head(case: &Case, name: &str, length: usize) -> Vec<u8> {
-    let mut bytes = vec![0; length];
-    let file = fs::File::open(case.scratch.join(name)).unwrap();
-    let got = file.read_at(&mut bytes, 0).unwrap();
-    bytes.truncate(got);
-    bytes
 }
