@@ -9,11 +9,13 @@
 )]
 
 mod outcome;
+mod pipe;
 mod process;
 mod scratch;
 mod suite;
 
 pub use outcome::{Outcome, show};
+pub use pipe::{Piped, filled_pipe};
 pub use process::{Running, descendants_of_scratch};
 pub use scratch::Scratch;
 pub use suite::Suite;
