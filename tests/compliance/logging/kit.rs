@@ -267,15 +267,7 @@ impl Logger {
 
     /// Whether it has waited for something to happen for some time now.
     pub fn settled(&self) -> bool {
-        let pid = self.running.pid();
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(60) {
-            if !asleep(pid) {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(4));
-        }
-        true
+        is_settled(self.running.pid())
     }
 
     /// Waits until it has nothing to do.
@@ -323,6 +315,18 @@ impl Logger {
     }
 }
 
+/// Whether a process has waited for something to happen for some time now.
+pub fn is_settled(pid: u32) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(60) {
+        if !asleep(pid) {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(4));
+    }
+    true
+}
+
 /// Whether a process sleeps in a system call, and has started what it is to run.
 fn asleep(pid: u32) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
@@ -348,6 +352,12 @@ pub fn until_running(case: &Case, directory: &str) {
     until("current is in use", || {
         fs::metadata(&current).is_ok_and(|data| data.mode() & 0o100 == 0)
     });
+}
+
+/// Says that a case is skipped, and why.
+#[expect(clippy::print_stderr, reason = "a case that is skipped says so")]
+pub fn skip(why: &str) {
+    eprintln!("skipped: {why}");
 }
 
 /// A label as nanoseconds since 1970.

@@ -1,6 +1,7 @@
 //! multilog, tai64n and tai64nlocal.
 
 mod alerts;
+mod disk;
 mod kit;
 mod lines;
 mod patterns;

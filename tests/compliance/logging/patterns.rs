@@ -146,8 +146,8 @@ fn the_rest_of_a_long_line_follows_its_beginning() {
     check(
         "multilog_the_rest_of_a_long_line_follows_its_beginning",
         |case| {
-            let long = |first: &str| format!("{first}{}", "-".repeat(70_000));
-            let input = [long("a"), long("b"), "b".into(), "a".into(), long("a")].join("\n");
+            let line = |first: &str| format!("{first}{}", "-".repeat(70_000));
+            let input = [line("a"), line("b"), "b".into(), "a".into(), line("a")].join("\n");
             multilog(case, &["-*", "+a*", "./a", "-*", "+b*", "./b"], input);
             for directory in ["a", "b"] {
                 let log = case.scratch.read(format!("{directory}/current"));

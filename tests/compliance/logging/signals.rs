@@ -366,3 +366,85 @@ fn a_successor_after_each_kind_of_end() {
         }
     });
 }
+
+/// The read end of a FIFO in a mode in which reading never waits, which is what a
+/// program on the same descriptor may have left behind.
+fn never_waits(case: &Case) -> std::fs::File {
+    use std::os::unix::fs::OpenOptionsExt;
+    const O_NONBLOCK: i32 = 0o4000;
+    assert!(shell(case, "mkfifo fifo").status().unwrap().success());
+    let mut options = std::fs::File::options();
+    let options = options.read(true).custom_flags(O_NONBLOCK);
+    options.open(case.scratch.join("fifo")).unwrap()
+}
+
+/// Runs a program on input that is not there yet.
+fn not_there_yet(case: &mut Case, name: &str, arguments: &[&str]) {
+    let input = never_waits(case);
+    let path = case.scratch.join("fifo");
+    let mut writer = std::fs::File::options().write(true).open(&path).unwrap();
+    let mut command = case.suite.command(name, &case.scratch);
+    command
+        .args(arguments)
+        .stdin(input)
+        .stdout(std::process::Stdio::piped());
+    let mut running = dt_testkit::Running::start(&mut command, &case.scratch);
+    drop(command);
+    let pid = running.pid();
+    until("it ends or waits", || {
+        running.ended().is_some() || super::kit::is_settled(pid)
+    });
+    // Where it has ended there is nobody to read.
+    let _ = writer.write_all(b"late\n");
+    drop(writer);
+    let code = running.wait();
+    let mut output = String::new();
+    let mut stdout = running.child().stdout.take().unwrap();
+    std::io::Read::read_to_string(&mut stdout, &mut output).unwrap();
+    let output = super::kit::content(output.as_bytes());
+    case.note(format!("{name}\n  exit {code}\n  stdout {output}"));
+}
+
+#[test]
+fn multilog_input_that_is_not_there_yet() {
+    check("multilog_input_that_is_not_there_yet", |case| {
+        not_there_yet(case, "multilog", &["./d"]);
+        listing(case, "d");
+    });
+}
+
+#[test]
+fn tai64n_input_that_is_not_there_yet() {
+    check("tai64n_input_that_is_not_there_yet", |case| {
+        not_there_yet(case, "tai64n", &[]);
+    });
+}
+
+#[test]
+fn tai64nlocal_input_that_is_not_there_yet() {
+    check("tai64nlocal_input_that_is_not_there_yet", |case| {
+        not_there_yet(case, "tai64nlocal", &[]);
+    });
+}
+
+#[test]
+fn term_during_the_start() {
+    check("multilog_term_during_the_start", |case| {
+        // A directory in the way of `previous` makes the start wait for five seconds.
+        prepare(case, "d", &[("current", 0o644, "current\n")]);
+        case.scratch.directory("d/previous");
+        let mut logger = Logger::start(case, &["./d"]);
+        logger.hears("\\n");
+        logger.running.signal("TERM");
+        std::fs::remove_dir(case.scratch.join("d/previous")).unwrap();
+        case.scratch.file("d/previous", "");
+        until("it ends or waits for input", || {
+            logger.running.ended().is_some()
+                || (logger.settled() && case.scratch.join("d/state").exists())
+        });
+        case.note(format!("ended: {:?}", logger.running.ended()));
+        logger.close();
+        logger.running.wait();
+        listing(case, "d");
+    });
+}

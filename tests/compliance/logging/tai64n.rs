@@ -119,7 +119,7 @@ impl Live {
             .unwrap()
             .read_to_end(&mut rest)
             .unwrap();
-        case.note(format!("{}", dt_testkit::show(&labels(&self.seen))));
+        case.note(dt_testkit::show(&labels(&self.seen)));
         case.note(format!(
             "then {}, exit {}",
             dt_testkit::show(&rest),

@@ -22,7 +22,7 @@ fn skipped_without(zone: &str) -> bool {
         .join(zone)
         .exists();
     if missing {
-        eprintln!("skipped, there is no zone {zone} here");
+        super::kit::skip(&format!("there is no zone {zone} here"));
     }
     missing
 }
