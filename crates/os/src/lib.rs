@@ -14,6 +14,7 @@ pub mod clock;
 pub mod descriptor;
 mod error;
 pub mod exec;
+pub mod family;
 pub mod file;
 pub mod identity;
 pub mod limits;
