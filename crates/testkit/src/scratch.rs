@@ -1,7 +1,9 @@
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A directory of one test's own. When it is dropped, every process that still
@@ -66,9 +68,20 @@ impl Scratch {
     }
 
     /// Writes an executable script.
+    ///
+    /// A process of its own writes it. Were it open for writing in this one while
+    /// another thread starts a process, that process would hold it open for a
+    /// moment too, and who runs the script meanwhile gets `ETXTBSY`.
     pub fn script(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.file(name, content);
-        self.mode(&path, 0o755);
+        let path = self.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "cat >\"$0\" && chmod 755 \"$0\""]).arg(&path);
+        let mut writer = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut pipe = writer.stdin.take().unwrap();
+        pipe.write_all(content.as_ref()).unwrap();
+        drop(pipe);
+        assert!(writer.wait().unwrap().success(), "{}", path.display());
         path
     }
 

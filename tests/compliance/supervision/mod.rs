@@ -1,5 +1,8 @@
 //! svscan, supervise, svc, svok, svstat and their kin.
 
+mod control;
+mod startup;
+
 use crate::harness::check;
 
 #[test]
