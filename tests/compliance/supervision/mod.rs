@@ -1,5 +1,6 @@
 //! svscan, supervise, svc, svok, svstat and their kin.
 
+mod clients;
 mod control;
 mod startup;
 
