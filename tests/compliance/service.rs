@@ -28,7 +28,7 @@ pub struct Service {
     directory: PathBuf,
     supervise: Running,
     pids: Vec<u32>,
-    stamps: Vec<u64>,
+    stamp: Vec<u8>,
     changed: (i64, i64),
     read: usize,
 }
@@ -50,7 +50,7 @@ impl Service {
             directory: case.scratch.join("d"),
             supervise: start_quietly(case, suite.command("supervise", &case.scratch).arg("d")),
             pids: Vec::new(),
-            stamps: Vec::new(),
+            stamp: Vec::new(),
             changed: (0, 0),
             read: 0,
         };
@@ -143,7 +143,7 @@ impl Service {
         let metadata = fs::metadata(self.directory.join("supervise/status")).unwrap();
         let changed = (metadata.ctime(), metadata.ctime_nsec());
         let rewritten = std::mem::replace(&mut self.changed, changed) != changed;
-        let stamp = u64::from_be_bytes(status[..8].try_into().unwrap());
+        let stamp = status[..12].to_vec();
         let name = self.name(self.pid());
         let mut line = match name {
             None => "down".to_owned(),
@@ -160,12 +160,9 @@ impl Service {
             0 => ", want nothing",
             _ => ", want an odd byte",
         };
-        line += if self.stamps.last() == Some(&stamp) {
-            ""
-        } else {
-            "; new stamp"
-        };
-        self.stamps.push(stamp);
+        if std::mem::replace(&mut self.stamp, stamp) != status[..12] {
+            line += "; new stamp";
+        }
         line += if rewritten { "; status written" } else { "" };
         line += &self.heard();
         if let Some(code) = self.supervise.ended() {

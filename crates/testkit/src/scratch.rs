@@ -76,7 +76,9 @@ impl Scratch {
         let path = self.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", "cat >\"$0\" && chmod 755 \"$0\""]).arg(&path);
+        command
+            .args(["-c", "cat >\"$0\" && chmod 755 \"$0\""])
+            .arg(&path);
         let mut writer = command.stdin(Stdio::piped()).spawn().unwrap();
         let mut pipe = writer.stdin.take().unwrap();
         pipe.write_all(content.as_ref()).unwrap();

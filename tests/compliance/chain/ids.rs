@@ -25,15 +25,19 @@ fn setuidgid_becomes_the_account() {
     }
     check(name, |case| {
         for account in ["root", "daemon", "nobody"] {
-            case.shell(&format!("setuidgid {account} id"));
-            case.shell(&format!("setuidgid {account} grep -E '^(Uid|Gid|Groups)' /proc/self/status"));
+            case.shell(&format!(
+                "setuidgid {account} grep -E '^(Uid|Gid|Groups)' /proc/self/status"
+            ));
         }
-        case.shell("setpriv --groups 1,2,3 \"$BIN/setuidgid\" daemon grep Groups /proc/self/status");
+        case.shell(
+            "setpriv --groups 1,2,3 \"$BIN/setuidgid\" daemon grep Groups /proc/self/status",
+        );
         case.shell("env -i A=b PATH=/usr/bin:/bin HOME=/x USER=y LOGNAME=z \"$BIN/setuidgid\" daemon env | sort");
         case.shell("umask 023; setuidgid daemon sh -c 'umask; pwd'");
         case.run("setuidgid", &["daemon", "missing"]);
         case.run("setuidgid", &["daemon", ""]);
-        case.scratch.script("closed/hello", "#!/bin/sh\necho hello\n");
+        case.scratch
+            .script("closed/hello", "#!/bin/sh\necho hello\n");
         case.scratch.mode("closed", 0o700);
         case.run("setuidgid", &["daemon", "closed/hello"]);
         case.shell("PATH=$PWD/closed:$PATH; setuidgid daemon hello");
@@ -53,6 +57,11 @@ fn setuidgid_needs_root() {
         }
         case.shell("setpriv --bounding-set -setuid --inh-caps -all \"$BIN/setuidgid\" daemon true");
         case.shell("setpriv --bounding-set -setgid --inh-caps -all \"$BIN/setuidgid\" daemon true");
-        case.run_with("as nobody", "envuidgid", &["daemon", "sh", "-c", "echo $UID $GID; id -u"], unprivileged);
+        case.run_with(
+            "as nobody",
+            "envuidgid",
+            &["daemon", "sh", "-c", "echo $UID $GID; id -u"],
+            unprivileged,
+        );
     });
 }

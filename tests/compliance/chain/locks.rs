@@ -70,8 +70,12 @@ fn setlock_waits() {
             command.args(flags).args(["lock", "sh", "-c", "exit 5"]);
             let mut waits = Running::start(&mut command, &case.scratch);
             until("it waits", || {
-                std::fs::read_to_string(format!("/proc/{}/wchan", waits.pid()))
-                    .map_or_else(|_| state(waits.pid()) == Some('S'), |place| place.contains("lock") || place == "0" && state(waits.pid()) == Some('S'))
+                std::fs::read_to_string(format!("/proc/{}/wchan", waits.pid())).map_or_else(
+                    |_| state(waits.pid()) == Some('S'),
+                    |place| {
+                        place.contains("lock") || place == "0" && state(waits.pid()) == Some('S')
+                    },
+                )
             });
             assert_eq!(waits.ended(), None);
             held.signal("KILL");

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use dt_testkit::skipped_without_root;
 
-use crate::harness::{Case, NOBODY, bytes, check};
+use crate::harness::{Case, NOBODY, bytes, check, signals};
 
 /// Every program that becomes another, with the words that come before it.
 const PROGRAMS: &[(&str, &[&str])] = &[
@@ -19,7 +19,8 @@ const PROGRAMS: &[(&str, &[&str])] = &[
 
 fn prepare(case: &Case) {
     case.scratch.directory("empty");
-    case.scratch.script("bin/hello", "#!/bin/sh\necho hello \"$0\" \"$@\"\n");
+    case.scratch
+        .script("bin/hello", "#!/bin/sh\necho hello \"$0\" \"$@\"\n");
     case.scratch.script("two/hello", "#!/bin/sh\necho two\n");
     case.scratch.script("hello", "#!/bin/sh\necho here\n");
     case.scratch.script("bin/plain", "echo never\n");
@@ -27,7 +28,8 @@ fn prepare(case: &Case) {
     case.scratch.script("bin/lost", "#!/no/such/interpreter\n");
     case.scratch.file("bin/closed", "#!/bin/sh\n");
     case.scratch.directory("bin/directory");
-    case.scratch.file("blocked/hello", "#!/bin/sh\necho never\n");
+    case.scratch
+        .file("blocked/hello", "#!/bin/sh\necho never\n");
     case.scratch.file("file", "");
     std::os::unix::fs::symlink("loop", case.scratch.join("loop")).unwrap();
 }
@@ -38,7 +40,9 @@ fn everywhere(case: &mut Case, path: Option<&str>, words: &[&[u8]]) {
     let mut seen: Vec<(Vec<&str>, String)> = Vec::new();
     for (program, before) in PROGRAMS {
         let mut command = case.suite.command(program, &case.scratch);
-        command.args(*before).args(words.iter().map(|word| bytes(word)));
+        command
+            .args(*before)
+            .args(words.iter().map(|word| bytes(word)));
         let here = case.scratch.path().to_str().unwrap();
         match path {
             None => command.env_remove("PATH"),
@@ -51,7 +55,10 @@ fn everywhere(case: &mut Case, path: Option<&str>, words: &[&[u8]]) {
             None => seen.push((vec![program], said)),
         }
     }
-    let shown: Vec<_> = words.iter().map(|word| word.escape_ascii().to_string()).collect();
+    let shown: Vec<_> = words
+        .iter()
+        .map(|word| word.escape_ascii().to_string())
+        .collect();
     case.note(format!("PATH {path:?}: {shown:?}"));
     for (programs, said) in seen {
         case.note(format!("  {}", programs.join(" ")));
@@ -66,7 +73,10 @@ fn how_the_child_is_found() {
     check("how_the_child_is_found", |case| {
         prepare(case);
         let rows: &[(Option<&str>, &[&[u8]])] = &[
-            (Some("@/bin"), &[b"hello", b"-x", b"--", b"", b"a b", b"\xff\n"]),
+            (
+                Some("@/bin"),
+                &[b"hello", b"-x", b"--", b"", b"a b", b"\xff\n"],
+            ),
             (Some("@/bin:@/two"), &[b"hello"]),
             (Some("@/two:@/bin"), &[b"hello"]),
             (Some("@/nothing:@/bin"), &[b"hello"]),
@@ -102,7 +112,6 @@ fn how_the_child_is_found() {
             (Some("@/bin"), &[b"--"]),
         ];
         for (path, words) in rows {
-            // These two have options of their own.
             everywhere(case, *path, words);
         }
         let long = vec![b'x'; 300];
@@ -163,10 +172,13 @@ fn what_a_child_inherits() {
             );
             let mut command: Command = case.shell_command(&line);
             let outcome = dt_testkit::Outcome::of(&mut command);
-            case.note(format!("{program} with signals ignored and blocked: exit {}", outcome.code));
+            case.note(format!(
+                "{program} with signals ignored and blocked: exit {}",
+                outcome.code
+            ));
             for line in String::from_utf8(outcome.stdout).unwrap().lines() {
                 if line.starts_with("SigBlk") || line.starts_with("SigIgn") {
-                    case.note(format!("  {}", line.replace("0000000080", "0000000000")));
+                    case.note(format!("  {}", signals(line)));
                 }
             }
         }

@@ -99,7 +99,15 @@ fn svc_says_what_it_cannot_control() {
         case.scratch.directory("directory/supervise/control");
         case.scratch.directory("loop/supervise");
         symlink("control", case.scratch.join("loop/supervise/control")).unwrap();
-        let names = ["missing", "file", "never", "gone", "directory", "loop", "a\nb"];
+        let names = [
+            "missing",
+            "file",
+            "never",
+            "gone",
+            "directory",
+            "loop",
+            "a\nb",
+        ];
         for name in names {
             case.run("svc", &["-u", name]);
         }
@@ -131,8 +139,20 @@ fn svok_says_whether_supervise_runs() {
         symlink("ok", case.scratch.join("loop/supervise/ok")).unwrap();
         case.scratch.file("under/supervise", "");
         for name in [
-            "runs", "runs/", "missing", "file", "never", "gone", "directory", "plain", "loop",
-            "under", "", "--", "-x", "a\nb",
+            "runs",
+            "runs/",
+            "missing",
+            "file",
+            "never",
+            "gone",
+            "directory",
+            "plain",
+            "loop",
+            "under",
+            "",
+            "--",
+            "-x",
+            "a\nb",
         ] {
             case.run("svok", &[name]);
         }
@@ -182,7 +202,10 @@ fn clients_in_an_unreadable_directory() {
                     let mut command = case.shell_command(
                         "cd dark && exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"",
                     );
-                    command.arg("sh").arg(case.suite.program(program)).args(operands);
+                    command
+                        .arg("sh")
+                        .arg(case.suite.program(program))
+                        .args(operands);
                     let outcome = dt_testkit::Outcome::of(&mut command);
                     case.outcome(&format!("{program} {operands:?}, {how}"), &outcome);
                 }
@@ -233,7 +256,8 @@ fn svstat_forms() {
             for pid in [0, 29024] {
                 for paused in [0, 1, 255] {
                     for want in *b"ud\0UzD\xff" {
-                        case.scratch.file("d/supervise/status", status(1000, pid, paused, want));
+                        case.scratch
+                            .file("d/supervise/status", status(1000, pid, paused, want));
                         let line = case.suite.run("svstat", &["d"], &case.scratch);
                         let said = roughly(&String::from_utf8(line.stdout).unwrap(), &[1000]);
                         let said = said.trim_end();
@@ -253,7 +277,10 @@ fn svstat_numbers() {
             case.scratch.file("d/supervise/status", content);
             let line = case.suite.run("svstat", &["d"], &case.scratch);
             let day = 86_400;
-            let seconds = roughly(&String::from_utf8(line.stdout).unwrap(), &[1000, 1000 * day]);
+            let seconds = roughly(
+                &String::from_utf8(line.stdout).unwrap(),
+                &[1000, 1000 * day],
+            );
             case.note(format!("{what}: {}", seconds.trim_end()));
         };
         row("the future", &status(-1000, 5, 0, b'u'));
@@ -267,8 +294,14 @@ fn svstat_numbers() {
         row("17 bytes", &status(1000, 5, 0, b'u')[..17]);
         row("empty", b"");
         row("19 bytes", &[&status(1000, 5, 0, b'u')[..], b"x"].concat());
-        row("20 bytes, as runsv's", &[&status(1000, 5, 0, b'u')[..], b"\0\x01"].concat());
-        row("40 bytes, as encore's", &status(1000, 5, 1, b'd').repeat(3)[..40]);
+        row(
+            "20 bytes, as runsv's",
+            &[&status(1000, 5, 0, b'u')[..], b"\0\x01"].concat(),
+        );
+        row(
+            "40 bytes, as encore's",
+            &status(1000, 5, 1, b'd').repeat(3)[..40],
+        );
         let nanoseconds = {
             let mut bytes = status(1000, 5, 0, b'u');
             bytes[8..12].fill(0xff);
@@ -330,7 +363,8 @@ fn svstat_errors() {
 fn svstat_status_is_a_directory() {
     check("svstat_status_is_a_directory", |case| {
         let _first = fifos(&case.scratch, "first");
-        case.scratch.file("first/supervise/status", status(-9, 77, 1, b'd'));
+        case.scratch
+            .file("first/supervise/status", status(-9, 77, 1, b'd'));
         let _second = fifos(&case.scratch, "second");
         case.scratch.directory("second/supervise/status");
         case.run("svstat", &["first", "second"]);

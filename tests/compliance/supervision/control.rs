@@ -13,7 +13,12 @@ const STATES: &[State] = &[
     ("paused", false, Manners::LivesOn, b"p"),
     ("paused, dies of TERM", false, Manners::Dies, b"p"),
     ("told to go down, lives on", false, Manners::LivesOn, b"d"),
-    ("told to go down, then paused", false, Manners::LivesOn, b"dp"),
+    (
+        "told to go down, then paused",
+        false,
+        Manners::LivesOn,
+        b"dp",
+    ),
     ("up once", true, Manners::LivesOn, b"o"),
     ("told to exit", false, Manners::LivesOn, b"x"),
     ("told to go down and exit", false, Manners::LivesOn, b"dx"),

@@ -36,7 +36,7 @@ fn fghack_runs_a_program_to_its_real_end() {
              grep pipe: | sort | uniq -c | sort -rn | sed -n 's/ *\\([0-9]*\\).*/\\1/;1p'",
         );
         case.shell("ulimit -n 4; fghack true");
-        case.shell("fghack sh -c 'grep -E \"^Sig(Blk|Ign)\" /proc/self/status' | sed 's/0000000080/0000000000/'");
+        case.shell("fghack sh -c 'grep -E \"^Sig(Blk|Ign)\" /proc/self/status' | sed -E 's/(:.)0000000080/\\10000000000/'");
     });
 }
 
@@ -52,7 +52,11 @@ fn fghack_with_child_ignored() {
 fn fghack_forwards_no_signal() {
     check("fghack_forwards_no_signal", |case| {
         let mut command = case.suite.command("fghack", &case.scratch);
-        command.args(["sh", "-c", "echo $$ >pid.new; mv pid.new pid; exec sleep 1000"]);
+        command.args([
+            "sh",
+            "-c",
+            "echo $$ >pid.new; mv pid.new pid; exec sleep 1000",
+        ]);
         let mut fghack = start_quietly(case, &mut command);
         let pid = until_some("it runs", || {
             let text = std::fs::read_to_string(case.scratch.join("pid")).ok()?;
@@ -114,7 +118,11 @@ fn feed(case: &mut Case, arguments: &[&str], pieces: &[&[u8]]) {
         let mark = [b'A' + u8::try_from(index).unwrap()];
         pipe.write_all(&mark).unwrap();
         until("it has been read", || title(&running).ends_with(&mark));
-        let words = if piece.len() > 100 { "long" } else { &show(piece) };
+        let words = if piece.len() > 100 {
+            "long"
+        } else {
+            &show(piece)
+        };
         case.note(format!("  {words}: {}", show(&title(&running))));
     }
     drop(pipe);
@@ -131,7 +139,11 @@ fn readproctitle_shows_what_it_reads() {
         );
         feed(case, &["....."], &[b"1", b"23", b"456789"]);
         feed(case, &["", "......"], &[b"x"]);
-        feed(case, &["service", "errors:", &".".repeat(400)], &[b"one\ntwo\n"]);
+        feed(
+            case,
+            &["service", "errors:", &".".repeat(400)],
+            &[b"one\ntwo\n"],
+        );
         let long: Vec<u8> = (b'a'..=b'z').cycle().take(5000).collect();
         feed(case, &["t", &".".repeat(60)], &[&long]);
     });
@@ -140,7 +152,14 @@ fn readproctitle_shows_what_it_reads() {
 #[test]
 fn readproctitle_arguments() {
     check("readproctitle_arguments", |case| {
-        for arguments in [&[][..], &[""], &["1234"], &["12345"], &["a", "b"], &["--", "-", "....."]] {
+        for arguments in [
+            &[][..],
+            &[""],
+            &["1234"],
+            &["12345"],
+            &["a", "b"],
+            &["--", "-", "....."],
+        ] {
             case.run("readproctitle", arguments);
         }
         case.shell("exec readproctitle ..... <&-");

@@ -8,17 +8,19 @@ use std::os::unix::fs::symlink;
 
 use dt_testkit::{Running, skipped_without_root, until, until_some};
 
-use crate::harness::{Case, check, unprivileged};
+use crate::harness::{Case, check, signals, unprivileged};
 use crate::service::{make_fifo, start_quietly, state};
 
 /// A service that writes its process id into `started` and then only waits.
 const WAITS: &str = "#!/bin/sh\necho $$ >>started\nexec sleep 1000\n";
 
 /// A service that does what the lines in its FIFO `say` ask for.
-const SAYS: &str = "#!/bin/sh\necho $$ >>started\nexec 3<>say\nwhile read -r word <&3; do echo \"$word\"; done\n";
+const SAYS: &str =
+    "#!/bin/sh\necho $$ >>started\nexec 3<>say\nwhile read -r word <&3; do echo \"$word\"; done\n";
 
 /// A log that keeps the lines that it gets.
-const KEEPS: &str = "#!/bin/sh\necho $$ >>started\nwhile read -r line; do echo \"$line\" >>kept; done\n";
+const KEEPS: &str =
+    "#!/bin/sh\necho $$ >>started\nwhile read -r line; do echo \"$line\" >>kept; done\n";
 
 /// A supervise that only shows how it was started.
 const SHOWS: &str = concat!(
@@ -115,8 +117,17 @@ fn what_is_a_service(case: &mut Case) {
     scanned_again(case, "barrier one");
     scanned_again(case, "barrier two");
     let names = [
-        "plain", "supervise", "log", "with space", "new\nline", ".hidden", "...", "nolog",
-        "filelog", "looplog", "linked",
+        "plain",
+        "supervise",
+        "log",
+        "with space",
+        "new\nline",
+        ".hidden",
+        "...",
+        "nolog",
+        "filelog",
+        "looplog",
+        "linked",
     ];
     for name in names {
         case.note(format!("  {name:?} started {} times", starts(case, name)));
@@ -132,9 +143,7 @@ fn how_supervise_is_started(case: &mut Case) {
     case.scratch.directory("service/logged/log");
     let svscan = case.suite.program("svscan");
     let mut command = case.shell_command("PATH=$PWD/bin:/usr/bin:/bin; exec \"$0\" service");
-    command
-        .arg(svscan)
-        .env("SHOWN", case.scratch.join("shown"));
+    command.arg(svscan).env("SHOWN", case.scratch.join("shown"));
     let _svscan = start_quietly(case, &mut command);
     let shown = case.scratch.join("shown");
     let lines = || fs::read_to_string(&shown).unwrap_or_default();
@@ -163,7 +172,7 @@ fn what_supervise_inherits(case: &mut Case) {
             let shown = fs::read_to_string(case.scratch.join("err")).ok()?;
             let mut lines = shown.split_inclusive('\n');
             let line = lines.find(|line| line.starts_with(name) && line.ends_with('\n'))?;
-            Some(line.trim_end().replace("0000000080", "0000000000"))
+            Some(signals(line.trim_end()))
         });
         case.note(format!("  {line}"));
     }
@@ -291,14 +300,18 @@ fn the_pipe_is_kept(case: &mut Case) {
     let kept = || fs::read_to_string(case.scratch.join("service/one/log/kept")).unwrap_or_default();
     say("1\n2\n");
     until("two lines are kept", || kept() == "1\n2\n");
-    let sent = case.suite.run("svc", &["-d", "service/one/log"], &case.scratch);
+    let sent = case
+        .suite
+        .run("svc", &["-d", "service/one/log"], &case.scratch);
     assert_eq!(sent.code, 0);
     until("the log is down", || {
         let status = case.scratch.read("service/one/log/supervise/status");
         status[12..16] == [0; 4]
     });
     say("3\n4\n");
-    let sent = case.suite.run("svc", &["-u", "service/one/log"], &case.scratch);
+    let sent = case
+        .suite
+        .run("svc", &["-u", "service/one/log"], &case.scratch);
     assert_eq!(sent.code, 0);
     until("four lines are kept", || kept() == "1\n2\n3\n4\n");
     let (one, log) = (starts(case, "one"), starts(case, "one/log"));
@@ -313,7 +326,10 @@ fn svscan_ends(case: &mut Case) {
     started(case, "one");
     svscan.signal("TERM");
     case.note(format!("  exit {}", svscan.wait()));
-    case.note(format!("  the service is supervised: {}", status(case, "one")));
+    case.note(format!(
+        "  the service is supervised: {}",
+        status(case, "one")
+    ));
     said(case);
 }
 
@@ -349,7 +365,9 @@ fn svscan_scans() {
         svscan_ends,
         in_the_current_directory,
     ];
-    check("svscan_scans", |case| case.side_by_side(cases, |case, body| body(case)));
+    check("svscan_scans", |case| {
+        case.side_by_side(cases, |case, body| body(case))
+    });
 }
 
 #[test]

@@ -61,9 +61,13 @@ fn supervise_refuses_to_start() {
             own.scratch.directory("d/supervise");
             symlink("ok", own.scratch.join("d/supervise/ok")).unwrap();
         });
-        refused(case, "supervise is a link to nothing, its parent missing", |own| {
-            symlink("../missing/x", own.scratch.join("d/supervise")).unwrap();
-        });
+        refused(
+            case,
+            "supervise is a link to nothing, its parent missing",
+            |own| {
+                symlink("../missing/x", own.scratch.join("d/supervise")).unwrap();
+            },
+        );
         refused(case, "supervise is a link to a link to nothing", |own| {
             symlink("other", own.scratch.join("d/supervise")).unwrap();
             symlink("missing", own.scratch.join("d/other")).unwrap();
@@ -121,7 +125,9 @@ fn down_is_read_once() {
     check("down_is_read_once", |case| {
         let kinds: [(&str, fn(&Case)); 5] = [
             ("no down", |_| {}),
-            ("down is a file", |case| drop(case.scratch.file("d/down", ""))),
+            ("down is a file", |case| {
+                drop(case.scratch.file("d/down", ""))
+            }),
             ("down is a directory", |case| {
                 case.scratch.directory("d/down");
             }),
@@ -179,9 +185,7 @@ fn supervise_files() {
             crate::service::write_run(case, crate::service::Manners::Dies);
             let mut command = case.shell_command(&format!("umask {umask}; exec supervise d"));
             let _running = start_quietly(case, &mut command);
-            until("the service is up", || {
-                case.scratch.join("d/log").exists()
-            });
+            until("the service is up", || case.scratch.join("d/log").exists());
             case.note(format!("umask {umask}"));
             for name in [".", "lock", "control", "status", "ok"] {
                 let path = case.scratch.join("d/supervise").join(name);
@@ -223,7 +227,8 @@ fn leftover_files_are_used_as_they_are() {
         }
         case.scratch.file("d/supervise/status", "odd");
         case.scratch.mode("d/supervise/status", 0o666);
-        case.scratch.file("d/supervise/status.new", "longer than a status file is");
+        case.scratch
+            .file("d/supervise/status.new", "longer than a status file is");
         case.scratch.file("d/supervise/other", "");
         case.scratch.mode("d/supervise", 0o755);
         let mut service = Service::start(case, crate::service::Manners::Dies, false);
@@ -318,7 +323,14 @@ fn supervise_warns_where_it_cannot_write_its_status() {
         let mut command = case.suite.command("supervise", &case.scratch);
         unprivileged(command.arg("d"));
         let mut running = start_quietly(case, &mut command);
-        let svc = |letter: &str| Command::new(case.suite.program("svc")).arg(letter).arg("d").current_dir(case.scratch.path()).status().unwrap();
+        let svc = |letter: &str| {
+            Command::new(case.suite.program("svc"))
+                .arg(letter)
+                .arg("d")
+                .current_dir(case.scratch.path())
+                .status()
+                .unwrap()
+        };
         until("it can be controlled", || {
             case.suite.run("svok", &["d"], &case.scratch).code == 0
         });

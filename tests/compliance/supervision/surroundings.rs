@@ -67,7 +67,10 @@ fn status_cannot_be_renamed() {
         write_run(case, Manners::Dies);
         case.scratch.file("d/down", "");
         case.scratch.directory("d/supervise/status/full");
-        let mut running = start_quietly(case, case.suite.command("supervise", &case.scratch).arg("d"));
+        let mut running = start_quietly(
+            case,
+            case.suite.command("supervise", &case.scratch).arg("d"),
+        );
         until("it can be controlled", || {
             case.suite.run("svok", &["d"], &case.scratch).code == 0
         });
@@ -82,7 +85,10 @@ fn status_new_is_a_directory() {
     check("status_new_is_a_directory", |case| {
         case.scratch.file("d/down", "");
         case.scratch.directory("d/supervise/status.new/full");
-        let mut running = start_quietly(case, case.suite.command("supervise", &case.scratch).arg("d"));
+        let mut running = start_quietly(
+            case,
+            case.suite.command("supervise", &case.scratch).arg("d"),
+        );
         until("it can be controlled", || {
             case.suite.run("svok", &["d"], &case.scratch).code == 0
         });
@@ -111,7 +117,10 @@ fn control_is_a_plain_file() {
     check("control_is_a_plain_file", |case| {
         case.scratch.file("d/down", "");
         case.scratch.file("d/supervise/control", "x");
-        let mut running = start_quietly(case, case.suite.command("supervise", &case.scratch).arg("d"));
+        let mut running = start_quietly(
+            case,
+            case.suite.command("supervise", &case.scratch).arg("d"),
+        );
         case.note(format!("exit {}", running.wait()));
         said(case);
     });
@@ -157,7 +166,10 @@ fn supervise_directory_is_removed_and_another_supervise_started() {
         let mut second = start_quietly(case, command.arg("d"));
         let ended = dt_testkit::until_some("it starts or ends", || {
             let log = String::from_utf8(case.scratch.read("d/log")).unwrap();
-            second.ended().map(Some).or((log.lines().count() == 2).then_some(None))
+            second
+                .ended()
+                .map(Some)
+                .or((log.lines().count() == 2).then_some(None))
         });
         case.note(format!("the second's exit: {ended:?}"));
         case.note(format!("copies of the service: {}", copies(case)));
