@@ -9,14 +9,20 @@
 //! * `EINTR` is handled here, once, except where being interrupted is the point;
 //! * names are bytes.
 
+pub mod ask;
 pub mod clock;
 pub mod descriptor;
 mod error;
 pub mod exec;
+pub mod family;
 pub mod file;
+pub mod identity;
+pub mod limits;
+pub mod local_time;
 pub mod process;
 pub mod signals;
 pub mod startup;
+pub mod usage;
 pub mod wait;
 
 pub use error::{is_errno, reason, reason_for};

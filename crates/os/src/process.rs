@@ -162,6 +162,13 @@ pub fn send(to: Pid, signal: Signal) -> io::Result<()> {
     Ok(nix::sys::signal::kill(to, signal)?)
 }
 
+/// Makes us the leader of a new session and of a new process group in it,
+/// without a terminal; a leader of a process group already gets `EPERM`.
+pub fn new_session() -> io::Result<()> {
+    nix::unistd::setsid()?;
+    Ok(())
+}
+
 /// Our own process id.
 #[must_use]
 pub fn own_pid() -> Pid {

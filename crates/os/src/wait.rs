@@ -27,3 +27,13 @@ pub fn until_readable<const N: usize>(
         Err(errno) => Err(errno.into()),
     }
 }
+
+/// Waits until `descriptor` takes bytes, or has failed; a signal ends the wait
+/// early.
+pub fn until_writable(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let mut polled = [PollFd::new(descriptor, PollFlags::POLLOUT)];
+    match nix::poll::ppoll(&mut polled, None, None) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}

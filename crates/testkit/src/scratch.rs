@@ -69,21 +69,23 @@ impl Scratch {
 
     /// Writes an executable script.
     ///
-    /// A process of its own writes it. Were it open for writing in this one while
-    /// another thread starts a process, that process would hold it open for a
-    /// moment too, and who runs the script meanwhile gets `ETXTBSY`.
+    /// Another process does the writing: were the file open for writing here,
+    /// a process that a parallel test starts just then would hold it open for a
+    /// moment more, and what is open for writing cannot be executed.
     pub fn script(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", "cat >\"$0\" && chmod 755 \"$0\""])
-            .arg(&path);
-        let mut writer = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut writer = Command::new("sh")
+            .args(["-c", "cat >\"$0\""])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut pipe = writer.stdin.take().unwrap();
         pipe.write_all(content.as_ref()).unwrap();
         drop(pipe);
         assert!(writer.wait().unwrap().success(), "{}", path.display());
+        self.mode(&path, 0o755);
         path
     }
 
