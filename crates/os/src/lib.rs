@@ -24,6 +24,7 @@ pub mod signals;
 pub mod startup;
 pub mod usage;
 pub mod wait;
+pub mod watch;
 
 pub use error::{is_errno, reason, reason_for};
 pub use nix::errno::Errno;
