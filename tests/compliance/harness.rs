@@ -4,8 +4,12 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use dt_testkit::{Outcome, Scratch, Suite, show};
+use dt_testkit::{Outcome, Scratch, Suite, descendants_of_scratch, show};
 
 /// One case being run: the programs, a directory to run them in, and what was
 /// seen so far.
@@ -66,7 +70,7 @@ pub fn check(name: &str, body: impl FnOnce(&mut Case)) {
         scratch: Scratch::new(),
         transcript: String::new(),
     };
-    body(&mut case);
+    bounded(&mut case, body);
     let ours = !case.suite.is_original() && crate::differences::of(name).is_some();
     let file = golden_file(name, ours);
     if std::env::var_os("DAEMONTOOLS_RECORD").is_some_and(|value| value == "1") {
@@ -84,6 +88,32 @@ pub fn check(name: &str, body: impl FnOnce(&mut Case)) {
         "{name}: differs from the golden\n--- expected\n{golden}--- seen\n{}",
         case.transcript
     );
+}
+
+/// How long a case may take before all that it has started is killed.
+const BOUND: Duration = Duration::from_mins(2);
+
+/// Runs a case. One that waits for a program that never ends would hold up all
+/// others for ever, so what still runs at the end of the bound is killed, which
+/// the transcript then tells.
+fn bounded(case: &mut Case, body: impl FnOnce(&mut Case)) {
+    let directory = case.scratch.path().to_owned();
+    let (done, wait) = mpsc::channel::<()>();
+    let guard = thread::spawn(move || {
+        let mut patience = BOUND;
+        while wait.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
+            for pid in descendants_of_scratch(&directory) {
+                let kill = Command::new("kill")
+                    .args(["-KILL", &pid.to_string()])
+                    .status();
+                assert!(kill.is_ok(), "kill(1) cannot be run");
+            }
+            patience = Duration::from_millis(100);
+        }
+    });
+    body(case);
+    drop(done);
+    guard.join().unwrap();
 }
 
 /// Where a case's golden is; `ours` for the one of a deliberate difference.

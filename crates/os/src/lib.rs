@@ -12,6 +12,7 @@
 pub mod ask;
 pub mod clock;
 pub mod descriptor;
+pub mod entry;
 mod error;
 pub mod exec;
 pub mod family;
@@ -19,11 +20,13 @@ pub mod file;
 pub mod identity;
 pub mod limits;
 pub mod local_time;
+pub mod flow;
 pub mod process;
 pub mod signals;
 pub mod startup;
 pub mod usage;
 pub mod wait;
+pub mod watch;
 
 pub use error::{is_errno, reason, reason_for};
 pub use nix::errno::Errno;
