@@ -1,5 +1,6 @@
 //! A service under a supervise, and waiting until both have come to rest.
 
+use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -166,7 +167,7 @@ impl Service {
         line += if rewritten { "; status written" } else { "" };
         line += &self.heard();
         if let Some(code) = self.supervise.ended() {
-            line += &format!("; supervise exited {code}");
+            write!(line, "; supervise exited {code}").unwrap();
         }
         line
     }
@@ -196,14 +197,14 @@ impl Service {
         let mut words = String::new();
         // One that has died again may or may not have come as far as its note.
         if starts > 0 && self.pid() != 0 {
-            words += &format!("; started {starts}x");
+            write!(words, "; started {starts}x").unwrap();
         }
         let signals: Vec<_> = HEARD
             .into_iter()
             .filter(|name| new.lines().any(|line| line == *name))
             .collect();
         if !signals.is_empty() {
-            words += &format!("; heard {}", signals.join(" "));
+            write!(words, "; heard {}", signals.join(" ")).unwrap();
         }
         words
     }
@@ -223,11 +224,12 @@ pub fn start_quietly(case: &Case, command: &mut Command) -> Running {
 /// Writes the service directory `d`: its `run` writes the signals that it takes
 /// into `log`, and waits in a FIFO for a line that never comes.
 pub fn write_run(case: &Case, manners: Manners) {
-    let traps = HEARD
-        .into_iter()
-        .filter(|name| *name != "TERM" || manners == Manners::LivesOn)
-        .map(|name| format!("trap 'echo {name} >>log' {name}\n"))
-        .collect::<String>();
+    let mut traps = String::new();
+    for name in HEARD {
+        if name != "TERM" || manners == Manners::LivesOn {
+            writeln!(traps, "trap 'echo {name} >>log' {name}").unwrap();
+        }
+    }
     let script = format!(
         "#!/bin/sh\n{traps}exec 3<>fifo\necho \"ready $$\" >>log\nwhile :; do read -r line <&3; done\n"
     );

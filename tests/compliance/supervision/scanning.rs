@@ -366,7 +366,7 @@ fn svscan_scans() {
         in_the_current_directory,
     ];
     check("svscan_scans", |case| {
-        case.side_by_side(cases, |case, body| body(case))
+        case.side_by_side(cases, |case, body| body(case));
     });
 }
 
