@@ -46,10 +46,20 @@ impl Service {
     }
 
     /// Starts the supervise of `suite` on the directory `d`.
+    ///
+    /// Whoever runs the tests may ignore INT, as a shell makes its background
+    /// jobs do; here every signal has its default.
     pub fn supervise(case: &Case, suite: &Suite) -> Self {
+        let mut command = Command::new("env");
+        command
+            .arg("--default-signal")
+            .arg(suite.program("supervise"))
+            .arg("d")
+            .current_dir(case.scratch.path())
+            .env("PATH", suite.path());
         let mut service = Self {
             directory: case.scratch.join("d"),
-            supervise: start_quietly(case, suite.command("supervise", &case.scratch).arg("d")),
+            supervise: start_quietly(case, &mut command),
             pids: Vec::new(),
             stamp: Vec::new(),
             changed: (0, 0),
