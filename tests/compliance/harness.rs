@@ -7,8 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use dt_testkit::{Outcome, Scratch, Suite, show};
+use dt_testkit::{Outcome, Scratch, Suite, descendants_of_scratch, show};
 
 /// The user and group that own nothing, by old custom.
 pub const NOBODY: u32 = 65534;
@@ -47,16 +50,16 @@ impl Case {
     /// most of them only wait. What they saw is written down in the rows' order.
     pub fn side_by_side<R: Sync>(&mut self, rows: &[R], body: impl Fn(&mut Self, &R) + Sync) {
         for some in rows.chunks(AT_ONCE) {
-            let seen = std::thread::scope(|scope| {
+            let seen = thread::scope(|scope| {
                 let threads = some.iter().map(|row| {
                     scope.spawn(|| {
                         let mut case = Self::new(self.suite.clone());
-                        body(&mut case, row);
+                        bounded(&mut case, |case| body(case, row));
                         case.transcript
                     })
                 });
                 let threads: Vec<_> = threads.collect();
-                let ended = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+                let ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
                 ended.collect::<Result<Vec<_>, _>>()
             });
             match seen {
@@ -148,7 +151,7 @@ fn in_words(name: &str, arguments: &[impl AsRef<OsStr>]) -> String {
 #[track_caller]
 pub fn check(name: &str, body: impl FnOnce(&mut Case)) {
     let mut case = Case::new(Suite::under_test());
-    body(&mut case);
+    bounded(&mut case, body);
     let ours = !case.suite.is_original() && crate::differences::of(name).is_some();
     let file = golden_file(name, ours);
     if std::env::var_os("DAEMONTOOLS_RECORD").is_some_and(|value| value == "1") {
@@ -189,6 +192,32 @@ pub fn bytes(name: &[u8]) -> &OsStr {
 /// Lets root start `command` as a user who owns nothing.
 pub fn unprivileged(command: &mut Command) {
     command.uid(NOBODY).gid(NOBODY);
+}
+
+/// How long a case may take before all that it has started is killed.
+const BOUND: Duration = Duration::from_mins(2);
+
+/// Runs a case. One that waits for a program that never ends would hold up all
+/// others for ever, so what still runs at the end of the bound is killed, which
+/// the transcript then tells.
+fn bounded(case: &mut Case, body: impl FnOnce(&mut Case)) {
+    let directory = case.scratch.path().to_owned();
+    let (done, wait) = mpsc::channel::<()>();
+    let guard = thread::spawn(move || {
+        let mut patience = BOUND;
+        while wait.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
+            for pid in descendants_of_scratch(&directory) {
+                let kill = Command::new("kill")
+                    .args(["-KILL", &pid.to_string()])
+                    .status();
+                assert!(kill.is_ok(), "kill(1) cannot be run");
+            }
+            patience = Duration::from_millis(100);
+        }
+    });
+    body(case);
+    drop(done);
+    guard.join().unwrap();
 }
 
 /// Where a case's golden is; `ours` for the one of a deliberate difference.

@@ -70,14 +70,13 @@ impl Kernel {
             names::STATUS_NEW.as_ref(),
             rest.as_ref(),
         ];
-        match why {
-            Some(why) => warn(PROGRAM, &what, &why),
-            None => {
-                let line = Message::new(PROGRAM, "warning").pieces(&what);
-                let line = line.text(": partial write").line();
-                let _ = descriptor::write_all(descriptor::stderr(), &line);
-            }
-        }
+        let line = Message::new(PROGRAM, "warning").pieces(&what);
+        let line = if let Some(why) = why {
+            line.because(&why)
+        } else {
+            line.text(": partial write").line()
+        };
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
     }
 }
 

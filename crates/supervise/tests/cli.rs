@@ -1,5 +1,6 @@
 //! Usage, messages and exit codes of `supervise`, and what it does to real
 //! processes. `DAEMONTOOLS_UNDER_TEST=/usr/bin` runs the original.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod kit;
 
