@@ -171,29 +171,6 @@ pub fn check(name: &str, body: impl FnOnce(&mut Case)) {
     );
 }
 
-/// A line of signals in `/proc/PID/status` without signals 32 and 33, which are
-/// the C library's own: whoever was started by its `posix_spawn`, as the tests'
-/// children are, may find them ignored.
-pub fn signals(line: &str) -> String {
-    let Some((name, bits)) = line.split_once(":\t") else {
-        return line.to_owned();
-    };
-    match u64::from_str_radix(bits.trim_end(), 16) {
-        Ok(bits) if name.starts_with("Sig") => format!("{name}: {:x}", bits & !(0b11 << 31)),
-        _ => line.to_owned(),
-    }
-}
-
-/// A name that need not be text.
-pub fn bytes(name: &[u8]) -> &OsStr {
-    OsStr::from_bytes(name)
-}
-
-/// Lets root start `command` as a user who owns nothing.
-pub fn unprivileged(command: &mut Command) {
-    command.uid(NOBODY).gid(NOBODY);
-}
-
 /// How long a case may take before all that it has started is killed.
 const BOUND: Duration = Duration::from_mins(2);
 
@@ -218,6 +195,29 @@ fn bounded(case: &mut Case, body: impl FnOnce(&mut Case)) {
     body(case);
     drop(done);
     guard.join().unwrap();
+}
+
+/// A line of signals in `/proc/PID/status` without signals 32 and 33, which are
+/// the C library's own: whoever was started by its `posix_spawn`, as the tests'
+/// children are, may find them ignored.
+pub fn signals(line: &str) -> String {
+    let Some((name, bits)) = line.split_once(":\t") else {
+        return line.to_owned();
+    };
+    match u64::from_str_radix(bits.trim_end(), 16) {
+        Ok(bits) if name.starts_with("Sig") => format!("{name}: {:x}", bits & !(0b11 << 31)),
+        _ => line.to_owned(),
+    }
+}
+
+/// A name that need not be text.
+pub fn bytes(name: &[u8]) -> &OsStr {
+    OsStr::from_bytes(name)
+}
+
+/// Lets root start `command` as a user who owns nothing.
+pub fn unprivileged(command: &mut Command) {
+    command.uid(NOBODY).gid(NOBODY);
 }
 
 /// Where a case's golden is; `ours` for the one of a deliberate difference.

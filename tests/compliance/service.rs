@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use dt_os::clock::Moment;
 use dt_os::file::How;
@@ -21,6 +22,9 @@ pub enum Manners {
     LivesOn,
 }
 
+/// Somewhat more than the pause that supervise makes after a start.
+const PAUSE: Duration = Duration::from_millis(1200);
+
 /// The signals that the service writes down.
 const HEARD: [&str; 5] = ["HUP", "INT", "ALRM", "TERM", "CONT"];
 
@@ -32,6 +36,7 @@ pub struct Service {
     stamp: Vec<u8>,
     changed: (i64, i64),
     read: usize,
+    started: (usize, Instant),
 }
 
 impl Service {
@@ -64,6 +69,7 @@ impl Service {
             stamp: Vec::new(),
             changed: (0, 0),
             read: 0,
+            started: (0, Instant::now()),
         };
         service.rest();
         service.look();
@@ -106,12 +112,13 @@ impl Service {
     }
 
     /// Waits until nothing moves any more: no command waits in the FIFO, supervise
-    /// sleeps, and the service is either down or sleeps with its signals taken.
+    /// sleeps, no start is due, and the service is either down or sleeps with its
+    /// signals taken.
     pub fn rest(&mut self) {
         let mut rests = 0;
         let mut last = Vec::new();
         until("supervise and the service rest", || {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
             let now = fs::read(self.directory.join("supervise/status")).unwrap_or_default();
             let resting = self.is_resting();
             rests = if resting && last == now { rests + 1 } else { 0 };
@@ -127,9 +134,18 @@ impl Service {
         }
         let pid = self.pid();
         let supervise = self.supervise.pid();
-        let supervise_rests = !self.is_supervised()
-            || !waits(&self.directory.join("supervise/control")) && state(supervise) == Some('S');
-        supervise_rests && (pid == 0 || self.service_rests(pid))
+        if !self.is_supervised() {
+            return pid == 0 || self.service_rests(pid);
+        }
+        let starts = self.log().matches("ready ").count();
+        if starts != self.started.0 {
+            self.started = (starts, Instant::now());
+        }
+        // What is due is started when the pause since the last start is over.
+        let due = self.started.1.elapsed() < PAUSE || pid == 0 && status[17] == b'u';
+        !due && !waits(&self.directory.join("supervise/control"))
+            && state(supervise) == Some('S')
+            && (pid == 0 || self.service_rests(pid))
     }
 
     fn service_rests(&mut self, pid: u32) -> bool {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::process::Command;
 
-use dt_testkit::{skipped_without_root, until};
+use dt_testkit::{skipped_without_root, until, until_some};
 
 use crate::harness::{Case, check, unprivileged};
 use crate::service::{Service, make_fifo, start_quietly};
@@ -203,7 +203,10 @@ fn supervise_files() {
                 let bits = found.permissions().mode() & 0o7777;
                 case.note(format!("  {name}: {kind} {bits:04o}"));
             }
-            let names = case.scratch.names("d/supervise");
+            let names = until_some("no status is being written", || {
+                let names = case.scratch.names("d/supervise");
+                (!names.contains(&"status.new".to_owned())).then_some(names)
+            });
             case.note(format!("  all: {}", names.join(" ")));
         });
     });
