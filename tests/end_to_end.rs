@@ -19,7 +19,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use common::Site;
-use dt_testkit::{Scratch, Suite, get, is_root, until};
+use dt_testkit::{Scratch, Suite, get, is_root, signal, until};
 
 #[test]
 fn a_killed_service_is_back_and_obeys() {
@@ -177,10 +177,4 @@ fn first_flaw(numbers: &[usize]) -> String {
     let at = (1..).zip(numbers).find(|(want, seen)| want != *seen);
     let count = numbers.len();
     format!("{count} of {LINES} lines; the first (expected, seen) that is wrong: {at:?}")
-}
-
-fn signal(pid: u32, name: &str) {
-    let words = ["-c", "kill -s \"$0\" \"$1\"", name, &pid.to_string()];
-    let status = std::process::Command::new("sh").args(words).status();
-    assert!(status.unwrap().success());
 }

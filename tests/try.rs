@@ -101,12 +101,12 @@ impl Trial {
         assert!(!self.place.exists(), "{} is left", self.place.display());
     }
 
-    fn supervise(&self) -> u32 {
-        let words = b"supervise\0trycode.io\0";
+    /// Sends a signal to the process that was started with these words.
+    fn signal(&self, words: &[u8], name: &str) {
         let all = descendants_of_scratch(self.scratch.path());
-        all.into_iter()
-            .find(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|own| own == words))
-            .unwrap()
+        let started_so =
+            |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|own| own == words);
+        dt_testkit::signal(all.into_iter().find(started_so).unwrap(), name);
     }
 }
 
@@ -173,15 +173,23 @@ fn as_root_the_service_and_its_log_are_nobodys() {
 #[test]
 fn a_second_signal_kills_what_does_not_listen() {
     let mut trial = Trial::start(None);
-    let deaf = Command::new("sh")
-        .args(["-c", "kill -s STOP \"$0\"", &trial.supervise().to_string()])
-        .status();
-    assert!(deaf.unwrap().success());
+    trial.signal(b"supervise\0trycode.io\0", "STOP");
     trial.running.signal("INT");
     let link = trial.place.join("etc/service/trycode.io");
     until("it has begun to stop", || !link.is_symlink());
     trial.running.signal("INT");
     assert_eq!(trial.running.wait(), 0, "{}", trial.errors());
+    trial.assert_nothing_is_left();
+}
+
+#[test]
+fn the_death_of_svscan_is_told_and_the_end() {
+    let mut trial = Trial::start(None);
+    let scanned = trial.place.join("etc/service");
+    let words = format!("svscan\0{}\0", scanned.display());
+    trial.signal(words.as_bytes(), "KILL");
+    assert_eq!(trial.running.wait(), 111);
+    assert_eq!(trial.errors(), "daemontools: fatal: svscan has died\n");
     trial.assert_nothing_is_left();
 }
 

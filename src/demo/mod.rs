@@ -18,7 +18,7 @@ use dt_cli::{Exit, Fatal};
 
 use crate::front::{self, NAME};
 use place::Place;
-use tree::{Tree, Watch};
+use tree::{Enough, Tree, Watch};
 
 /// Where the service listens if it can.
 const USUAL_PORT: u16 = 8080;
@@ -48,7 +48,7 @@ pub fn run(options: &Options) -> Result<Exit, Fatal> {
 
 /// Starts everything, says so, waits, and stops everything.
 fn show(place: &Place, address: SocketAddr, watch: &mut Watch) -> Result<Exit, Fatal> {
-    let tree = Tree::start(place)?;
+    let tree = Tree::start(place, watch)?;
     let result = attend(place, address, watch);
     let gone = tree.stop(place, watch);
     if !gone {
@@ -64,17 +64,20 @@ fn attend(place: &Place, address: SocketAddr, watch: &mut Watch) -> Result<Exit,
         greeting = greeting.take().or_else(|| ask(address).ok());
         greeting.is_some() && place.has_log()
     });
-    if up.is_err() {
-        return Ok(Exit::OK);
-    }
-    if up != Ok(true) {
-        return Err(words::trouble(place, address, greeting.is_some()));
+    match up {
+        Ok(true) => {}
+        Ok(false) => return Err(words::trouble(place, address, greeting.is_some())),
+        Err(enough) => return end(enough),
     }
     front::print(words::next(place, address, &greeting.unwrap_or_default()))?;
-    if watch.forever() {
-        return Ok(Exit::OK);
+    end(watch.forever())
+}
+
+fn end(why: Enough) -> Result<Exit, Fatal> {
+    match why {
+        Enough::Told => Ok(Exit::OK),
+        Enough::Lost => Err(Fatal::plain(NAME, &["svscan has died".as_ref()])),
     }
-    Err(Fatal::plain(NAME, &["svscan has died".as_ref()]))
 }
 
 /// The front page.

@@ -23,15 +23,23 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How often a condition is looked at that nothing tells us of.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// A signal told us to stop.
+/// Why a wait is over before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Enough;
+pub enum Enough {
+    /// A signal told us to stop.
+    Told,
+    /// The process that all hangs on has died.
+    Lost,
+}
 
 /// Waits, and notices what happens meanwhile.
 #[derive(Debug)]
 pub struct Watch {
     enough: [SignalPipe; 4],
     death: SignalPipe,
+    /// The process that all hangs on.
+    root: Option<Pid>,
+    lost: bool,
 }
 
 impl Watch {
@@ -49,6 +57,8 @@ impl Watch {
                 SignalPipe::watch(Signal::SIGQUIT)?,
             ],
             death: SignalPipe::watch(Signal::SIGCHLD)?,
+            root: None,
+            lost: false,
         })
     }
 
@@ -60,7 +70,7 @@ impl Watch {
     ) -> Result<bool, Enough> {
         let deadline = Moment::now().plus(patience);
         loop {
-            self.reap();
+            self.reap()?;
             if condition() {
                 return Ok(true);
             }
@@ -72,15 +82,11 @@ impl Watch {
         }
     }
 
-    /// Waits for a signal to stop; false where svscan is gone before that.
-    pub fn forever(&mut self) -> bool {
+    /// Waits for the end.
+    pub fn forever(&mut self) -> Enough {
         loop {
-            self.reap();
-            if !family::any_child() {
-                return false;
-            }
-            if self.sleep(None).is_err() {
-                return true;
+            if let Err(enough) = self.reap().and_then(|()| self.sleep(None)) {
+                return enough;
             }
         }
     }
@@ -89,22 +95,25 @@ impl Watch {
         let [int, term, hup, quit] = &self.enough;
         let descriptors = [int, term, hup, quit, &self.death].map(AsFd::as_fd);
         // Cannot fail with descriptors that are open; if it does, it is enough.
-        wait::until_readable(descriptors, deadline).map_err(|_| Enough)?;
+        wait::until_readable(descriptors, deadline).map_err(|_| Enough::Told)?;
         let told = self
             .enough
             .iter_mut()
             .filter_map(|pipe| pipe.drain().then_some(()));
         if told.count() > 0 {
-            Err(Enough)
+            Err(Enough::Told)
         } else {
             Ok(())
         }
     }
 
     /// Takes leave of the dead, ours and those we took in.
-    fn reap(&mut self) {
+    fn reap(&mut self) -> Result<(), Enough> {
         self.death.drain();
-        while process::reap().is_some() {}
+        while let Some((dead, _)) = process::reap() {
+            self.lost |= self.root == Some(dead);
+        }
+        if self.lost { Err(Enough::Lost) } else { Ok(()) }
     }
 }
 
@@ -117,7 +126,7 @@ pub struct Tree {
 
 impl Tree {
     /// Starts svscan.
-    pub fn start(place: &Place) -> Result<Self, Fatal> {
+    pub fn start(place: &Place, watch: &mut Watch) -> Result<Self, Fatal> {
         let svscan = place.programs().join("svscan");
         let child = Command::new(&svscan)
             .arg0("svscan")
@@ -131,9 +140,9 @@ impl Tree {
         // Not waited for through `child`: all that die are reaped in one place.
         // Process ids fit; an impossible one would name nobody.
         let id = i32::try_from(child.id()).unwrap_or(i32::MAX);
-        Ok(Self {
-            svscan: Pid::from_raw(id),
-        })
+        let svscan = Pid::from_raw(id);
+        watch.root = Some(svscan);
+        Ok(Self { svscan })
     }
 
     /// Stops the service, its log, and svscan, in this order; whatever is left
@@ -141,6 +150,7 @@ impl Tree {
     ///
     /// Another signal to stop while this goes on shortens it to the killing.
     pub fn stop(self, place: &Place, watch: &mut Watch) -> bool {
+        (watch.root, watch.lost) = (None, false);
         let asked = self.ask(place, watch);
         if asked == Ok(true) {
             return true;

@@ -77,6 +77,9 @@ impl How {
             .union(OFlag::O_TRUNC)
             .union(OFlag::O_CREAT),
     );
+    /// For reading and writing anywhere, made if it is not there.
+    pub const UPDATE: Self =
+        Self::new(OFlag::O_RDWR.union(OFlag::O_NONBLOCK).union(OFlag::O_CREAT));
     /// For writing, made here and now: whatever has the name already, a link
     /// included, gives `EEXIST`.
     pub const CREATE_NEW: Self = Self::new(

@@ -12,10 +12,12 @@
 pub mod ask;
 pub mod clock;
 pub mod descriptor;
+pub mod entry;
 mod error;
 pub mod exec;
 pub mod family;
 pub mod file;
+pub mod flow;
 pub mod identity;
 pub mod limits;
 pub mod local_time;
@@ -24,6 +26,7 @@ pub mod signals;
 pub mod startup;
 pub mod usage;
 pub mod wait;
+pub mod watch;
 
 pub use error::{is_errno, reason, reason_for};
 pub use nix::errno::Errno;

@@ -77,6 +77,7 @@ impl Launch<'_> {
             return (self.directory_excuse, errno);
         }
         self.hand_on_child_signal();
+        crate::limits::restore_descriptors();
         let Err(errno) = self.image.execute();
         (self.exec_excuse, errno)
     }

@@ -63,6 +63,15 @@ pub fn unblock(signal: Signal) -> io::Result<()> {
     )?)
 }
 
+/// Keeps `signal` from ending us, and does nothing about it; what we execute
+/// later has it at its default again. One that our parent had us ignore should
+/// be left alone instead.
+pub fn disarm(signal: Signal) -> io::Result<()> {
+    let nobody_looks = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    signal_hook::flag::register(signal as i32, nobody_looks)?;
+    Ok(())
+}
+
 /// Has the kernel drop `signal`; what we execute later inherits that.
 pub fn ignore(signal: Signal) -> io::Result<()> {
     dispose(signal, SigHandler::SigIgn)

@@ -60,7 +60,6 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    #[expect(clippy::zombie_processes, reason = "waited for below, by its id")]
     fn what_a_grandchild_spends_counts() {
         let script = "sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done'; exit 7";
         let child = Command::new("/bin/sh").args(["-c", script]).spawn();

@@ -35,6 +35,11 @@ pub(crate) struct Kernel {
     excuse: Vec<u8>,
     /// When the process last came or went.
     since: Tai64N,
+    /// The record in the status file, as far as it was written in this turn.
+    ///
+    /// A flood of commands that change nothing is then one write a turn; yet each
+    /// command that comes by itself writes, as somebody may have taken the file away.
+    written: Option<[u8; Status::LEN]>,
 }
 
 impl Kernel {
@@ -54,6 +59,7 @@ impl Kernel {
             run: Image::named(names::RUN, &[names::RUN], startup::environment())?,
             excuse,
             since: stamp(),
+            written: None,
         })
     }
 
@@ -70,14 +76,13 @@ impl Kernel {
             names::STATUS_NEW.as_ref(),
             rest.as_ref(),
         ];
-        match why {
-            Some(why) => warn(PROGRAM, &what, &why),
-            None => {
-                let line = Message::new(PROGRAM, "warning").pieces(&what);
-                let line = line.text(": partial write").line();
-                let _ = descriptor::write_all(descriptor::stderr(), &line);
-            }
-        }
+        let line = Message::new(PROGRAM, "warning").pieces(&what);
+        let line = if let Some(why) = why {
+            line.because(&why)
+        } else {
+            line.text(": partial write").line()
+        };
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
     }
 }
 
@@ -120,12 +125,17 @@ impl World for Kernel {
 
     fn announce(&mut self, state: &Machine) {
         let record = record(state, self.since).encode();
-        if let Err((step, why)) = files::replace_status(&record) {
-            self.warn_of_status(step, why);
+        if self.written == Some(record) {
+            return;
+        }
+        match files::replace_status(&record) {
+            Ok(()) => self.written = Some(record),
+            Err((step, why)) => self.warn_of_status(step, why),
         }
     }
 
     fn wait(&mut self, deadline: Option<Moment>) -> Ready {
+        self.written = None;
         let watched = [self.children.as_fd(), self.control.reader.as_fd()];
         let Ok([children, control]) = wait::until_readable(watched, deadline) else {
             // The kernel is out of memory. Looking everywhere is always right.

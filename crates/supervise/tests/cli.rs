@@ -1,5 +1,6 @@
 //! Usage, messages and exit codes of `supervise`, and what it does to real
 //! processes. `DAEMONTOOLS_UNDER_TEST=/usr/bin` runs the original.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod kit;
 
@@ -520,4 +521,21 @@ fn a_flood_of_commands_is_obeyed_to_the_last() {
     }
     service.send("x");
     assert_eq!(running.wait(), 0);
+}
+
+#[test]
+fn a_status_that_was_taken_away_is_written_by_the_next_command() {
+    let service = Service::new("exec sleep 1000");
+    let _running = service.start();
+    let pid = service.until_up().pid;
+    let status = service.scratch.join("d/supervise/status");
+    for command in ["c", "u", "c"] {
+        // The original writes once more when its first second is over.
+        until("it is taken away and comes back", || {
+            let _ = fs::remove_file(&status);
+            service.send(command);
+            until("it is written", || status.exists());
+            service.status().pid == pid
+        });
+    }
 }

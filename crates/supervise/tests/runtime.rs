@@ -1,4 +1,5 @@
 //! The loop, in a world in which calls fail.
+#![expect(clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};

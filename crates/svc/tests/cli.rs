@@ -1,5 +1,6 @@
 //! Usage, messages and exit codes of `svc`, and the bytes it sends.
 //! `DAEMONTOOLS_UNDER_TEST=/usr/bin` runs the original.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::ffi::OsString;
 use std::fs::{self, File};

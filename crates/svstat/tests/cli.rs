@@ -1,5 +1,6 @@
 //! Messages and exit codes of `svstat`, and what it makes of status records.
 //! `DAEMONTOOLS_UNDER_TEST=/usr/bin` runs the original.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::ffi::OsString;
 use std::fs::File;

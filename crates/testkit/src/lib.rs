@@ -18,7 +18,7 @@ mod suite;
 pub use http::get;
 pub use outcome::{Outcome, show};
 pub use pipe::{Piped, filled_pipe};
-pub use process::{Running, descendants_of_scratch};
+pub use process::{Running, descendants_of_scratch, signal};
 pub use scratch::Scratch;
 pub use suite::Suite;
 

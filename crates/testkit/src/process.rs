@@ -66,7 +66,7 @@ impl Drop for Running {
 }
 
 /// Sends a signal by its name, without `SIG`; that the process may be gone is fine.
-pub(crate) fn signal(pid: u32, name: &str) {
+pub fn signal(pid: u32, name: &str) {
     // The shell's own kill: not every machine has the program.
     let status = Command::new("sh")
         .args(["-c", "kill -s \"$0\" \"$1\"", name, &pid.to_string()])

@@ -1,0 +1,295 @@
+//! From bytes to lines, and what the script makes of each.
+//!
+//! Only the first [`HORIZON`] bytes of a line, its stamp included, decide what
+//! happens to it. So an unfinished line shorter than that is held back, and one
+//! that is longer goes on as it began.
+
+use memchr::{memchr, memrchr};
+
+use crate::folder::Folder;
+use crate::pattern::{HORIZON, matches};
+use crate::script::{Action, Script};
+use crate::session::{Session, Stop};
+use crate::world::World;
+
+/// A label and a space.
+pub const STAMP: usize = 26;
+
+/// How much text is looked at in one go. Stamps make a block of short lines many
+/// times longer; it is then done in several pieces.
+const TEXT: usize = 128 << 10;
+
+/// Bytes on their way from the block to the log directories, lines stamped.
+#[derive(Debug)]
+pub struct Lines {
+    text: Vec<u8>,
+    /// Where the text that has not been looked at begins: behind what is held.
+    filled: usize,
+    /// The text begins in a line that has been decided on.
+    midst: bool,
+    /// The next byte to come begins a line.
+    fresh: bool,
+}
+
+impl Lines {
+    /// With nothing held.
+    pub fn new() -> Self {
+        Self {
+            text: vec![0; TEXT],
+            filled: 0,
+            midst: false,
+            fresh: true,
+        }
+    }
+
+    /// Takes up where a predecessor left off.
+    pub fn resume(&mut self, held: &[u8], midst: bool) {
+        let held = held.get(..HORIZON).unwrap_or(held);
+        if let Some(place) = self.text.get_mut(..held.len()) {
+            place.copy_from_slice(held);
+        }
+        self.filled = held.len();
+        self.midst = midst;
+        self.fresh = held.is_empty() && !midst;
+    }
+
+    /// The line that has begun and is written nowhere yet.
+    pub fn held(&self) -> &[u8] {
+        self.text.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Whether the last byte was in a line whose beginning has been written.
+    pub const fn midst(&self) -> bool {
+        self.midst
+    }
+
+    /// Whether the last byte, if any, ended a line.
+    pub const fn at_line_start(&self) -> bool {
+        self.fresh
+    }
+
+    /// Adds what there is room for, each new line with `stamp` before it, and
+    /// gives how much of `input` that was.
+    pub fn fill(&mut self, input: &[u8], stamp: Option<&[u8; STAMP]>) -> usize {
+        match stamp {
+            Some(stamp) => self.fill_stamped(input, stamp),
+            None => self.fill_plain(input),
+        }
+    }
+
+    fn fill_plain(&mut self, input: &[u8]) -> usize {
+        let room = self.text.get_mut(self.filled..).unwrap_or_default();
+        let count = input.len().min(room.len());
+        if let (Some(room), Some(input)) = (room.get_mut(..count), input.get(..count)) {
+            room.copy_from_slice(input);
+            self.fresh = input.last().is_none_or(|last| *last == b'\n');
+        }
+        self.filled += count;
+        count
+    }
+
+    fn fill_stamped(&mut self, input: &[u8], stamp: &[u8; STAMP]) -> usize {
+        let mut done = 0;
+        while let Some(rest) = input.get(done..).filter(|rest| !rest.is_empty()) {
+            let room = self.text.get_mut(self.filled..).unwrap_or_default();
+            let room = if self.fresh {
+                // Not without a byte of its line: a stamp alone would say that the
+                // line has not begun.
+                let Some((place, room @ [_, ..])) = room.split_first_chunk_mut() else {
+                    return done;
+                };
+                *place = *stamp;
+                self.filled += STAMP;
+                self.fresh = false;
+                room
+            } else {
+                room
+            };
+            let line = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let count = line.min(room.len());
+            let (Some(now), Some(place)) = (rest.get(..count), room.get_mut(..count)) else {
+                return done;
+            };
+            place.copy_from_slice(now);
+            self.filled += count;
+            done += count;
+            if count == 0 {
+                return done;
+            }
+            self.fresh = now.ends_with(b"\n");
+        }
+        done
+    }
+
+    /// Ends an unfinished line, as the end of input does.
+    pub fn end_line(&mut self) {
+        if let Some(place) = self.text.get_mut(self.filled)
+            && !self.fresh
+        {
+            *place = b'\n';
+            self.filled += 1;
+            self.fresh = true;
+        }
+    }
+
+    /// Deals with all lines that are complete or long, and writes what they give.
+    pub fn deal<W: World>(
+        &mut self,
+        script: &Script,
+        folders: &mut [Folder<W::File>],
+        session: &mut Session<'_, W>,
+    ) -> Result<(), Stop> {
+        let text = self.text.get(..self.filled).unwrap_or_default();
+        let mut at = 0;
+        if self.midst {
+            let end = memchr(b'\n', text);
+            at = end.map_or(text.len(), |newline| newline + 1);
+            self.midst = end.is_none();
+            add(folders, session, text, 0, at)?;
+        }
+        if script.takes_everything() {
+            at = all_lines(folders, session, text, at)?;
+        } else {
+            at = each_line(script, folders, session, text, at)?;
+        }
+        let rest = text.len() - at;
+        if rest >= HORIZON {
+            let head = text.get(at..at + HORIZON).unwrap_or_default();
+            decide(script, folders, session, head)?;
+            add(folders, session, text, at, text.len())?;
+            self.midst = true;
+            at = text.len();
+        }
+        for folder in folders {
+            folder.flush(session, text)?;
+        }
+        self.text.copy_within(at..self.filled, 0);
+        self.filled -= at;
+        Ok(())
+    }
+}
+
+/// Every complete line goes everywhere; gives where the last one ends.
+fn all_lines<W: World>(
+    folders: &mut [Folder<W::File>],
+    session: &mut Session<'_, W>,
+    text: &[u8],
+    from: usize,
+) -> Result<usize, Stop> {
+    let Some(newline) = text.get(from..).and_then(|lines| memrchr(b'\n', lines)) else {
+        return Ok(from);
+    };
+    let end = from + newline + 1;
+    for folder in &mut *folders {
+        folder.selected = true;
+    }
+    add(folders, session, text, from, end)?;
+    Ok(end)
+}
+
+/// Each complete line goes through the script; gives where the last one ends.
+fn each_line<W: World>(
+    script: &Script,
+    folders: &mut [Folder<W::File>],
+    session: &mut Session<'_, W>,
+    text: &[u8],
+    mut from: usize,
+) -> Result<usize, Stop> {
+    while let Some(lines) = text.get(from..)
+        && let Some(newline) = memchr(b'\n', lines)
+    {
+        let head = lines.get(..newline.min(HORIZON)).unwrap_or_default();
+        decide(script, folders, session, head)?;
+        let end = from + newline + 1;
+        add(folders, session, text, from, end)?;
+        from = end;
+    }
+    Ok(from)
+}
+
+fn add<W: World>(
+    folders: &mut [Folder<W::File>],
+    session: &mut Session<'_, W>,
+    text: &[u8],
+    from: usize,
+    to: usize,
+) -> Result<(), Stop> {
+    for folder in folders.iter_mut().filter(|folder| folder.selected) {
+        folder.add(session, text, from, to)?;
+    }
+    Ok(())
+}
+
+/// Runs the script over the head of a line.
+fn decide<W: World>(
+    script: &Script,
+    folders: &mut [Folder<W::File>],
+    session: &mut Session<'_, W>,
+    head: &[u8],
+) -> Result<(), Stop> {
+    let mut selected = true;
+    for action in &script.actions {
+        match action {
+            Action::Select { select, pattern } => {
+                if selected != *select && matches(pattern, head) {
+                    selected = *select;
+                }
+            }
+            Action::Alert if selected => alert(session, head),
+            Action::Status(number) if selected => status(script, session, *number, head)?,
+            Action::Alert | Action::Status(_) => {}
+            Action::Log(number) => {
+                if let Some(folder) = folders.get_mut(*number) {
+                    folder.selected = selected;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How much of a line an alert shows.
+const ALERT: usize = 200;
+
+/// One write an alert, so that those of several programs do not mix.
+fn alert<W: World>(session: &mut Session<'_, W>, head: &[u8]) {
+    let mut line = [0; ALERT + 4];
+    let (shown, end): (_, &[u8]) = match head.get(..ALERT) {
+        Some(shown) if head.len() > ALERT => (shown, b"...\n"),
+        _ => (head, b"\n"),
+    };
+    let length = shown.len() + end.len();
+    if let Some(line) = line.get_mut(..length) {
+        let (text, rest) = line.split_at_mut(shown.len());
+        text.copy_from_slice(shown);
+        rest.copy_from_slice(end);
+        session.world.say(line);
+    }
+}
+
+/// What a status file holds: the head of a line, filled up with newlines.
+fn status<W: World>(
+    script: &Script,
+    session: &mut Session<'_, W>,
+    number: usize,
+    head: &[u8],
+) -> Result<(), Stop> {
+    use std::os::unix::ffi::OsStrExt;
+    let mut content = [b'\n'; HORIZON + 1];
+    let (place, _newlines) = content.split_at_mut(head.len().min(HORIZON));
+    place.copy_from_slice(head.get(..HORIZON).unwrap_or(head));
+    let name = script
+        .statuses
+        .get(number)
+        .map_or(&[][..], |name| name.as_bytes());
+    while let Err(why) = session.world.write_status(number, &content) {
+        let unseekable = dt_os::is_errno(&why, dt_os::Errno::ESPIPE);
+        let doing: &[u8] = if unseekable {
+            b"unable to move to beginning of "
+        } else {
+            b"unable to write "
+        };
+        session.pause(&[doing, name], Some(&why))?;
+    }
+    Ok(())
+}

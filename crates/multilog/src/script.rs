@@ -1,0 +1,193 @@
+//! The script: arguments, and what they make multilog do with a line.
+//!
+//! The first byte decides. What has no meaning is ignored without a word, as
+//! the original does, and scripts rely on it: `logdir` without a dot or slash
+//! is no directory, and `status` is a size of zero.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+/// What multilog is to do, from its arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Script {
+    /// Whether every line gets a time stamp.
+    pub stamp: bool,
+    /// What happens to each line, in this order.
+    pub actions: Vec<Action>,
+    /// The status files, in order; `Action::Status` counts through them.
+    pub statuses: Vec<OsString>,
+    /// The log directories, in order; `Action::Log` counts through them.
+    pub logs: Vec<Log>,
+}
+
+/// One thing that happens to every line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// From here on the line counts as selected (or not), if the pattern matches.
+    Select {
+        /// What to.
+        select: bool,
+        /// Which lines.
+        pattern: Vec<u8>,
+    },
+    /// A selected line goes to standard error, shortened.
+    Alert,
+    /// A selected line becomes the content of a status file.
+    Status(usize),
+    /// A selected line goes into a log directory.
+    Log(usize),
+}
+
+/// A log directory, with what was in force where it was named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The name as typed.
+    pub name: OsString,
+    /// `s`: bytes at which `current` is full.
+    pub size: u64,
+    /// `n`: files, `current` included, that are kept at the most.
+    pub count: u64,
+    /// `!`: what finished files go through.
+    pub processor: Option<OsString>,
+}
+
+/// The smallest size of a file; the original's largest, 16777215, is no limit here.
+const LEAST_SIZE: u64 = 4096;
+
+impl Script {
+    /// Reads the arguments, argv\[0\] left out.
+    #[must_use]
+    pub fn parse(arguments: &[OsString]) -> Self {
+        let mut script = Self::default();
+        let (mut size, mut count, mut processor) = (99_999, 10, None);
+        for (position, word) in arguments.iter().enumerate() {
+            let Some((letter, rest)) = word.as_bytes().split_first() else {
+                continue;
+            };
+            match letter {
+                b't' if position == 0 => script.stamp = true,
+                b'+' | b'-' => script.actions.push(Action::Select {
+                    select: *letter == b'+',
+                    pattern: rest.to_vec(),
+                }),
+                b'e' => script.actions.push(Action::Alert),
+                b'=' => {
+                    script.actions.push(Action::Status(script.statuses.len()));
+                    script.statuses.push(OsStr::from_bytes(rest).to_owned());
+                }
+                b's' => size = number(rest).max(LEAST_SIZE),
+                b'n' => count = number(rest).max(2),
+                b'!' => processor = Some(OsStr::from_bytes(rest).to_owned()),
+                b'.' | b'/' => {
+                    script.actions.push(Action::Log(script.logs.len()));
+                    script.logs.push(Log {
+                        name: word.clone(),
+                        size,
+                        count,
+                        processor: processor.clone(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        script
+    }
+
+    /// Whether every line goes to every log directory and nowhere else, so that
+    /// lines need not be told apart.
+    #[must_use]
+    pub fn takes_everything(&self) -> bool {
+        self.actions
+            .iter()
+            .all(|action| matches!(action, Action::Log(_)))
+    }
+
+    /// A number that changes, almost certainly, when the script does.
+    #[must_use]
+    pub fn fingerprint(arguments: &[OsString]) -> u64 {
+        let words = arguments.iter().map(|word| word.as_bytes());
+        let bytes = words.flat_map(|word| word.iter().copied().chain([0]));
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+}
+
+/// Decimal digits up to the first byte that is none, modulo 2^64; none are zero.
+fn number(text: &[u8]) -> u64 {
+    text.iter()
+        .map_while(|byte| byte.is_ascii_digit().then(|| u64::from(byte - b'0')))
+        .fold(0, |sum: u64, digit| {
+            sum.wrapping_mul(10).wrapping_add(digit)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Script {
+        Script::parse(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    fn limits(words: &[&str]) -> Vec<(u64, u64)> {
+        let logs = parse(words).logs;
+        logs.iter().map(|log| (log.size, log.count)).collect()
+    }
+
+    #[test]
+    fn t_counts_in_first_place_only() {
+        assert!(parse(&["tfoo", "./d"]).stamp);
+        assert!(!parse(&["./d", "t"]).stamp);
+        assert!(!parse(&["", "t"]).stamp);
+    }
+
+    #[test]
+    fn limits_hold_for_directories_to_their_right() {
+        let seen = limits(&["./a", "s5000", "n3", "./b", "s7000", "/c", "n9"]);
+        assert_eq!(seen, [(99_999, 10), (5000, 3), (7000, 3)]);
+    }
+
+    #[test]
+    fn numbers_end_at_the_first_byte_that_is_no_digit() {
+        for (word, size) in [
+            ("s100k", 4096),
+            ("s5000k", 5000),
+            ("s-1", 4096),
+            ("s 5000", 4096),
+            ("s+5000", 4096),
+            ("status", 4096),
+            ("s", 4096),
+            ("s18446744073709556616", 5000),
+        ] {
+            assert_eq!(limits(&[word, "./d"]), [(size, 10)], "{word}");
+        }
+        assert_eq!(limits(&["name", "./d"]), [(99_999, 2)]);
+        assert_eq!(limits(&["n2x", "./d"]), [(99_999, 2)]);
+    }
+
+    #[test]
+    fn sizes_beyond_sixteen_megabytes_are_taken_as_they_are() {
+        assert_eq!(limits(&["s5000000000", "./d"]), [(5_000_000_000, 10)]);
+    }
+
+    #[test]
+    fn words_without_a_meaning_are_ignored() {
+        assert_eq!(parse(&["logdir", "", "x"]), Script::default());
+    }
+
+    #[test]
+    fn a_processor_may_be_the_empty_command() {
+        let logs = parse(&["./a", "!", "./b", "!x y", "./c"]).logs;
+        let seen: Vec<_> = logs.iter().map(|log| log.processor.as_deref()).collect();
+        assert_eq!(seen, [None, Some("".as_ref()), Some("x y".as_ref())]);
+    }
+
+    #[test]
+    fn scripts_that_differ_in_where_a_word_ends_have_other_fingerprints() {
+        let of = |words: &[&str]| {
+            Script::fingerprint(&words.iter().map(OsString::from).collect::<Vec<_>>())
+        };
+        assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
+    }
+}

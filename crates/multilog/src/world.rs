@@ -1,0 +1,130 @@
+//! Everything that multilog asks of the system once it has read its script.
+//!
+//! One implementation calls the kernel ([`crate::kernel`]); those of the tests
+//! fail the call they are told to, or forget what was not synced.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::time::Duration;
+
+pub use dt_os::clock::{Moment, UnixTime};
+pub use dt_os::entry::Facts;
+
+/// How a file is opened; all but `Read` make it if it is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// For reading.
+    Read,
+    /// For reading and changing what is in it.
+    Update,
+    /// For writing at its end.
+    Append,
+    /// For writing; only if there is no such name yet.
+    New,
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Woken {
+    /// There is input, or its end, or the reason why there is none.
+    pub input: bool,
+    /// TERM has come.
+    pub term: bool,
+    /// ALRM has come.
+    pub alarm: bool,
+}
+
+/// How a processor ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With this code.
+    Exited(i32),
+    /// A signal killed it.
+    Killed,
+}
+
+/// What a processor gets as descriptors 0, 1, 4 and 5.
+#[derive(Debug)]
+pub struct Streams<F> {
+    /// `previous`.
+    pub input: F,
+    /// `processed`.
+    pub output: F,
+    /// `state`.
+    pub state: F,
+    /// `newstate`.
+    pub newstate: F,
+}
+
+/// The system. Log directories go by their number in the script, and so do
+/// status files.
+pub trait World {
+    /// An open file of a log directory.
+    type File;
+    /// A processor that has been started.
+    type Child;
+
+    /// Device and inode of a log directory.
+    fn identity(&mut self, log: usize) -> io::Result<(u64, u64)>;
+    /// Opens a file; the mode is that of one that is made.
+    fn open(&mut self, log: usize, name: &OsStr, how: Open, mode: u32) -> io::Result<Self::File>;
+    /// What a name stands for, through a symbolic link.
+    fn facts(&mut self, log: usize, name: &OsStr) -> io::Result<Option<Facts>>;
+    /// What an open file is.
+    fn file_facts(&mut self, file: &Self::File) -> io::Result<Facts>;
+    /// All names in a log directory, with their inodes.
+    fn list(&mut self, log: usize) -> io::Result<Vec<(OsString, u64)>>;
+    /// Renames, whatever had the new name.
+    fn rename(&mut self, log: usize, from: &OsStr, to: &OsStr) -> io::Result<()>;
+    /// Renames, unless there is such a name.
+    fn rename_to_new(&mut self, log: usize, from: &OsStr, to: &OsStr) -> io::Result<()>;
+    /// Gives a file a second name.
+    fn link(&mut self, log: usize, from: &OsStr, to: &OsStr) -> io::Result<()>;
+    /// Takes a name away.
+    fn remove(&mut self, log: usize, name: &OsStr) -> io::Result<()>;
+    /// Sets the mode of a named file.
+    fn set_mode(&mut self, log: usize, name: &OsStr, mode: u32) -> io::Result<()>;
+    /// Waits until the directory's names are on disk.
+    fn sync_names(&mut self, log: usize) -> io::Result<()>;
+
+    /// Writes at the end.
+    fn append(&mut self, file: &mut Self::File, bytes: &[u8]) -> io::Result<usize>;
+    /// Reads from an offset; 0 is the end.
+    fn read_at(&mut self, file: &Self::File, bytes: &mut [u8], at: u64) -> io::Result<usize>;
+    /// Writes at an offset.
+    fn write_at(&mut self, file: &mut Self::File, bytes: &[u8], at: u64) -> io::Result<usize>;
+    /// Cuts a file off.
+    fn truncate(&mut self, file: &mut Self::File, size: u64) -> io::Result<()>;
+    /// Waits until what is in the file is on disk.
+    fn sync(&mut self, file: &mut Self::File) -> io::Result<()>;
+    /// Sets the mode of an open file.
+    fn set_file_mode(&mut self, file: &mut Self::File, mode: u32) -> io::Result<()>;
+
+    /// Goes into the log directory for the processor; the next start leaves it.
+    fn enter(&mut self, log: usize) -> io::Result<()>;
+    /// Starts a log directory's processor.
+    fn start(&mut self, log: usize, streams: &Streams<Self::File>) -> io::Result<Self::Child>;
+    /// Waits for it to end.
+    fn wait_for(&mut self, child: Self::Child) -> io::Result<Ending>;
+
+    /// Writes a status file from its beginning.
+    fn write_status(&mut self, status: usize, content: &[u8]) -> io::Result<()>;
+    /// Prints, in one piece; whether that works is nobody's business.
+    fn say(&mut self, bytes: &[u8]);
+
+    /// Moves input into the spool, if there is some: up to `most` bytes to the
+    /// offset `at`; 0 is the end.
+    fn splice(&mut self, spool: &mut Self::File, at: u64, most: usize) -> io::Result<usize>;
+    /// Reads input, if there is some; 0 is the end.
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize>;
+    /// Waits for a signal, for input where that is asked for, and until the
+    /// deadline if there is one.
+    fn wait(&mut self, input: bool, deadline: Option<Moment>) -> Woken;
+    /// The clock that waits go by.
+    fn moment(&mut self) -> Moment;
+    /// The clock that stamps show.
+    fn unix_time(&mut self) -> UnixTime;
+}
+
+/// How long a failed step waits for its next attempt.
+pub const PAUSE: Duration = Duration::from_secs(5);

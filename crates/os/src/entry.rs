@@ -1,0 +1,156 @@
+//! Entries of a directory held open: what they are, and what becomes of them.
+//!
+//! Everything here goes by the directory's descriptor, so that a directory that
+//! is renamed meanwhile stays the one that is meant.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, RenameFlags};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag};
+use nix::unistd::UnlinkatFlags;
+
+use crate::file::Directory;
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The device and the inode, which together name a file.
+    pub identity: (u64, u64),
+    /// The permission bits.
+    pub mode: u32,
+    /// How many names the file has.
+    pub links: u64,
+    /// Bytes in it.
+    pub size: u64,
+    /// Whether it is an ordinary file.
+    pub ordinary: bool,
+    /// Whether it is a directory.
+    pub directory: bool,
+}
+
+impl Facts {
+    /// What an open file is.
+    pub fn of(file: &File) -> io::Result<Self> {
+        let found = file.metadata()?;
+        Ok(Self {
+            identity: (found.dev(), found.ino()),
+            mode: found.mode() & 0o7777,
+            links: found.nlink(),
+            size: found.size(),
+            ordinary: found.is_file(),
+            directory: found.is_dir(),
+        })
+    }
+
+    fn from_stat(found: &FileStat) -> Self {
+        let kind = SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits());
+        Self {
+            identity: (found.st_dev, found.st_ino),
+            mode: found.st_mode & 0o7777,
+            links: found.st_nlink,
+            size: u64::try_from(found.st_size).unwrap_or(0),
+            ordinary: kind == SFlag::S_IFREG,
+            directory: kind == SFlag::S_IFDIR,
+        }
+    }
+}
+
+/// What `name` is, through a symbolic link where it is one; `None` where there
+/// is no such entry.
+pub fn facts(directory: &Directory, name: &OsStr) -> io::Result<Option<Facts>> {
+    look(directory, name, AtFlags::empty())
+}
+
+/// What `name` itself is, a symbolic link included.
+pub fn own_facts(directory: &Directory, name: &OsStr) -> io::Result<Option<Facts>> {
+    look(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)
+}
+
+fn look(directory: &Directory, name: &OsStr, flags: AtFlags) -> io::Result<Option<Facts>> {
+    match nix::sys::stat::fstatat(directory, Path::new(name), flags) {
+        Ok(found) => Ok(Some(Facts::from_stat(&found))),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Sets the permission bits of `name`.
+pub fn set_mode(directory: &Directory, name: &OsStr, bits: u32) -> io::Result<()> {
+    let mode = Mode::from_bits_truncate(bits);
+    let follow = FchmodatFlags::FollowSymlink;
+    Ok(nix::sys::stat::fchmodat(
+        directory,
+        Path::new(name),
+        mode,
+        follow,
+    )?)
+}
+
+/// Renames within the directory; what `to` was is gone.
+pub fn rename(directory: &Directory, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    let (from, to) = (Path::new(from), Path::new(to));
+    Ok(nix::fcntl::renameat(directory, from, directory, to)?)
+}
+
+/// Renames within the directory; where `to` is taken, `EEXIST`.
+pub fn rename_to_new(directory: &Directory, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    let (from, to) = (Path::new(from), Path::new(to));
+    let flags = RenameFlags::RENAME_NOREPLACE;
+    Ok(nix::fcntl::renameat2(
+        directory, from, directory, to, flags,
+    )?)
+}
+
+/// Gives the file `from` the further name `to`; where that is taken, `EEXIST`.
+pub fn link(directory: &Directory, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    let (from, to) = (Path::new(from), Path::new(to));
+    Ok(nix::unistd::linkat(
+        directory,
+        from,
+        directory,
+        to,
+        AtFlags::empty(),
+    )?)
+}
+
+/// Takes a name away; a directory's gives `EISDIR`.
+pub fn remove(directory: &Directory, name: &OsStr) -> io::Result<()> {
+    Ok(nix::unistd::unlinkat(
+        directory,
+        Path::new(name),
+        UnlinkatFlags::NoRemoveDir,
+    )?)
+}
+
+/// All names in the directory but `.` and `..`, in its own order, each with its
+/// inode.
+pub fn list(directory: &Directory) -> io::Result<Vec<(OsString, u64)>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    // Opened anew: a shared offset would make the second listing an empty one.
+    let mut open = nix::dir::Dir::openat(directory, Path::new("."), flags, Mode::empty())?;
+    let mut names = Vec::new();
+    for entry in open.iter() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push((OsString::from_vec(name.to_vec()), entry.ino()));
+        }
+    }
+    Ok(names)
+}
+
+/// The bytes of a short file, `limit` at the most; for files of `/proc`.
+pub fn read_short(name: &[u8], limit: u64) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut content = Vec::new();
+    File::open(OsStr::from_bytes(name))?
+        .take(limit)
+        .read_to_end(&mut content)?;
+    Ok(content)
+}
