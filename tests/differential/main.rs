@@ -31,7 +31,7 @@ fn property<S: Strategy>(
     };
     let ours = Suite::under_test();
     let factor = std::env::var("DAEMONTOOLS_RANDOM_CASES")
-        .map_or(1, |factor| factor.parse().expect("a number of times"));
+        .map_or(1, |factor| factor.parse::<u32>().unwrap());
     let config = Config {
         cases: cases * factor,
         failure_persistence: None,

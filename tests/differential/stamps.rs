@@ -1,5 +1,7 @@
 //! tai64nlocal on labels, whole and mutated, and tai64n on random lines.
 
+use std::fmt::Write;
+
 use dt_testkit::{Outcome, Scratch, Suite};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -120,9 +122,12 @@ fn expected(original: &Suite, zone: &str, lines: &[Line]) -> Vec<u8> {
     let mut converted = outcome.stdout.split_inclusive(|byte| *byte == b'\n');
     lines
         .iter()
-        .flat_map(|line| match line.converted {
-            true => converted.next().unwrap().to_vec(),
-            false => [line.bytes.as_slice(), b"\n"].concat(),
+        .flat_map(|line| {
+            if line.converted {
+                converted.next().unwrap().to_vec()
+            } else {
+                [line.bytes.as_slice(), b"\n"].concat()
+            }
         })
         .collect()
 }
@@ -175,7 +180,7 @@ fn the_same_minute_over_and_over() {
             for (step, nanoseconds) in steps {
                 at += step;
                 let seconds = at + (1 << 62) + 10;
-                input += &format!("@{seconds:016x}{nanoseconds:08x} x\n");
+                writeln!(input, "@{seconds:016x}{nanoseconds:08x} x").unwrap();
             }
             let [seen, expected] =
                 [ours, original].map(|suite| local(suite, zone, input.as_bytes()));
