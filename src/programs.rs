@@ -21,6 +21,8 @@ pub const PROGRAMS: &[(&str, Program)] = &[
     ("svstat", svstat::run),
     ("tai64n", tai64n::run),
     ("tai64nlocal", tai64nlocal::run),
+    #[cfg(feature = "try")]
+    ("trycode", trycode::run),
 ];
 
 /// The program called `name`, if there is one.

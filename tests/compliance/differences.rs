@@ -13,7 +13,106 @@ pub struct Difference {
 }
 
 /// All of them, by case, in alphabetical order.
-pub const DIFFERENCES: &[Difference] = &[];
+pub const DIFFERENCES: &[Difference] = &[
+    Difference {
+        case: "commands_to_a_crash_loop",
+        reason: "The original hears commands only between the pauses after its starts, one \
+                 byte each time; ours hears them at once.",
+    },
+    Difference {
+        case: "control_is_a_plain_file",
+        reason: "The original runs what a plain file named control contains, and then is \
+                 busy without end; ours refuses such a file.",
+    },
+    Difference {
+        case: "edits_of_a_variable_that_is_there_twice",
+        reason: "The original replaces or removes only the first of several variables of \
+                 one name, so that the old value may win; ours does so with all.",
+    },
+    Difference {
+        case: "envdir_dangling_link",
+        reason: "The original gives a link to nothing the value of the file before it; \
+                 ours takes it for an empty file.",
+    },
+    Difference {
+        case: "fghack_with_child_ignored",
+        reason: "Started with CHLD ignored the original loses its child's exit code; ours \
+                 does not.",
+    },
+    Difference {
+        case: "path_with_a_file",
+        reason: "The original looks no further than a part of PATH that is a file; ours \
+                 goes on.",
+    },
+    Difference {
+        case: "path_with_an_unsearchable_directory",
+        reason: "The original says access denied of what is nowhere, where a part of PATH \
+                 may not be searched; ours says that the file does not exist.",
+    },
+    Difference {
+        case: "setlock_without_standard_error",
+        reason: "Started without standard error the original writes its messages into the \
+                 lock; ours keeps the lock clear of it.",
+    },
+    Difference {
+        case: "standard_descriptors_are_closed",
+        reason: "Started without standard descriptors the original writes its messages \
+                 into supervise/lock; ours keeps its files clear of them.",
+    },
+    Difference {
+        case: "status_new_is_a_link",
+        reason: "The original writes through a link named status.new and spoils what it \
+                 points to; ours does not follow it.",
+    },
+    Difference {
+        case: "svc_writes_over_a_plain_file",
+        reason: "The original writes its letters over a plain file named control; ours \
+                 says that it is none of supervise's.",
+    },
+    Difference {
+        case: "svscan_path_with_a_file",
+        reason: "As for path_with_a_file: ours goes on to find supervise.",
+    },
+    Difference {
+        case: "svscan_with_child_ignored",
+        reason: "Started with CHLD ignored the original never starts a supervise again; \
+                 ours does.",
+    },
+    Difference {
+        case: "svstat_status_is_a_directory",
+        reason: "Where status cannot be read the original shows what it has read before; \
+                 ours says so.",
+    },
+    Difference {
+        case: "tai64n_input_that_is_not_there_yet",
+        reason: "The original takes input that is in non-blocking mode for broken where \
+                 there is none yet, and exits 111; ours waits for it.",
+    },
+    Difference {
+        case: "tai64nlocal_a_last_label_cut_short",
+        reason: "The original drops a last line that ends within its label; ours copies it.",
+    },
+    Difference {
+        case: "tai64nlocal_a_last_label_without_newline",
+        reason: "The original drops a last line that is a label and has no newline; ours \
+                 converts it.",
+    },
+    Difference {
+        case: "tai64nlocal_implausible_labels",
+        reason: "The original dies of what begins with @ and is no label of a moment that \
+                 the C library knows; ours copies such lines unchanged, so that no line \
+                 can wedge a log whose processor it is.",
+    },
+    Difference {
+        case: "tai64nlocal_input_that_is_not_there_yet",
+        reason: "As for tai64n: ours waits.",
+    },
+    Difference {
+        case: "tai64nlocal_more_digits_than_a_label_has",
+        reason: "The original converts labels with extra leading zeros; ours converts \
+                 labels of exactly 24 digits only, and copies all else unchanged.",
+    },
+];
 
 /// The row for a case.
 pub fn of(case: &str) -> Option<&'static Difference> {

@@ -14,4 +14,5 @@ mod chain;
 mod differences;
 mod harness;
 mod logging;
+mod service;
 mod supervision;

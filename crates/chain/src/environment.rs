@@ -54,11 +54,14 @@ impl Environment {
     }
 
     fn append(&mut self, entry: CString) {
-        let name = OsString::from_vec(name_of(entry.as_bytes()).as_bytes().to_vec());
-        self.places
-            .entry(name)
-            .or_default()
-            .push(self.entries.len());
+        // An entry without `=` has no name that could be set or removed.
+        if entry.as_bytes().contains(&b'=') {
+            let name = OsString::from_vec(name_of(entry.as_bytes()).as_bytes().to_vec());
+            self.places
+                .entry(name)
+                .or_default()
+                .push(self.entries.len());
+        }
         self.entries.push(Some(entry));
     }
 }
@@ -96,6 +99,13 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_without_an_equals_sign_is_nobodys_value() {
+        let mut environment = of(&["A", "A=1"]);
+        environment.remove("A".as_ref());
+        assert_eq!(shown(&environment), ["A"]);
+    }
+
+    #[test]
     fn a_name_with_an_equals_sign_sets_the_shorter_name() {
         let mut environment = of(&["M=old"]);
         environment.set("M=N".as_ref(), b"c");
@@ -104,7 +114,7 @@ mod tests {
 
     #[test]
     fn removing_takes_out_names_that_match_whole() {
-        let mut environment = of(&["AB=1", "A=2", "A"]);
+        let mut environment = of(&["AB=1", "A=2"]);
         environment.remove("A".as_ref());
         assert_eq!(shown(&environment), ["AB=1"]);
     }

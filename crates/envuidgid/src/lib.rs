@@ -1,11 +1,31 @@
-//! The program `envuidgid`.
+//! Becomes a program that finds an account's ids in its environment, as `UID` and
+//! `GID`: `envuidgid account child`.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
 
+use dt_chain::Environment;
 use dt_cli::{Exit, Fatal};
 
+const PROGRAM: &str = "envuidgid";
+
 /// Runs the program with its arguments, argv\[0\] left out.
-pub fn run(_args: &[OsString]) -> Result<Exit, Fatal> {
-    Ok(Exit::TEMPORARY)
+pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
+    let [name, command @ ..] = args else {
+        return Err(usage());
+    };
+    if command.is_empty() {
+        return Err(usage());
+    }
+    let Some(account) = dt_account::find(name) else {
+        return Err(Fatal::plain(PROGRAM, &["unknown account ".as_ref(), name]));
+    };
+    let mut environment = Environment::inherited();
+    environment.set("GID".as_ref(), account.group.to_string().as_bytes());
+    environment.set("UID".as_ref(), account.user.to_string().as_bytes());
+    Err(dt_chain::become_program(PROGRAM, command, &environment))
+}
+
+fn usage() -> Fatal {
+    Fatal::usage(PROGRAM, "envuidgid account child")
 }

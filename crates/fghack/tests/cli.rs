@@ -1,1 +1,159 @@
 //! Usage, messages and exit codes of `fghack`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::process::{Command, Stdio};
+
+use dt_testkit::{Outcome, Running, Scratch, Suite, until};
+
+fn suite() -> Suite {
+    Suite::under_test()
+}
+
+#[test]
+fn no_argument_is_a_usage_error() {
+    let usage = Outcome::fails(100, "fghack: usage: fghack child\n");
+    assert_eq!(suite().run("fghack", &[""; 0], &Scratch::new()), usage);
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_told() {
+    for (name, reason) in [
+        ("no/such", "file does not exist"),
+        ("", "access denied"),
+        ("--", "file does not exist"),
+    ] {
+        let message = format!("fghack: fatal: unable to run {name}: {reason}\n");
+        assert_eq!(
+            suite().run("fghack", &[name], &Scratch::new()),
+            Outcome::fails(111, message)
+        );
+    }
+}
+
+#[test]
+fn the_exit_code_is_the_childs() {
+    for code in [0, 1, 7, 100, 255] {
+        let script = format!("echo out; exit {code}");
+        let outcome = suite().run("fghack", &["sh", "-c", &script], &Scratch::new());
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_slice()),
+            (code, &b"out\n"[..])
+        );
+    }
+}
+
+#[test]
+fn a_killed_child_has_crashed() {
+    assert_eq!(
+        suite().run("fghack", &["sh", "-c", "kill -9 $$"], &Scratch::new()),
+        Outcome::fails(111, "fghack: fatal: child crashed\n")
+    );
+}
+
+#[test]
+fn it_stays_until_the_background_has_ended() {
+    let scratch = Scratch::new();
+    let script = "sh -c 'until [ -e go ]; do sleep 0.01; done; echo ended >log' & exit 3";
+    let mut command = suite().command("fghack", &scratch);
+    let mut running = Running::start(command.args(["sh", "-c", script]), &scratch);
+    // Its child has ended, and it has not.
+    until("the child is a zombie or reaped", || {
+        children_of(running.pid()).is_empty()
+    });
+    assert_eq!(running.ended(), None);
+    scratch.file("go", "");
+    assert_eq!(running.wait(), 3);
+    assert_eq!(scratch.read("log"), b"ended\n");
+}
+
+/// The living children, zombies left out.
+fn children_of(pid: u32) -> Vec<String> {
+    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let is_alive = |child: &&str| {
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat"));
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
+    };
+    let children = list.split_whitespace().filter(is_alive);
+    children.map(String::from).collect()
+}
+
+#[test]
+fn the_program_holds_the_pipe_31_times() {
+    let script = "p=$(readlink /proc/$$/fd/4); \
+                  for f in /proc/$$/fd/*; do [ \"$(readlink $f)\" = \"$p\" ] && echo ${f##*/}; done; \
+                  exit 0";
+    let scratch = Scratch::new();
+    let command = format!("exec fghack sh -c '{script}' 3<&- 4<&-");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &command]).current_dir(scratch.path());
+    let outcome = Outcome::of(shell.env("PATH", suite().path()));
+    let shown = String::from_utf8(outcome.stdout).unwrap();
+    let numbers: Vec<u32> = shown.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(numbers.len(), 31, "{shown}");
+    assert!(numbers.contains(&3), "{shown}");
+}
+
+/// The original takes all descriptors there are, so that a dynamic program finds
+/// none to load its libraries with.
+#[test]
+fn with_few_descriptors_it_holds_fewer() {
+    let script = "ulimit -n 20; exec fghack echo run";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).env("PATH", suite().path());
+    let expected = if suite().is_original() { 127 } else { 0 };
+    assert_eq!(Outcome::of(&mut shell).code, expected);
+}
+
+/// The original does not notice the end of a child whose signal its own parent
+/// had it ignore.
+#[test]
+fn a_child_is_waited_for_although_its_signal_was_ignored() {
+    let scratch = Scratch::new();
+    let mut command = Command::new("perl");
+    let script = "$SIG{CHLD} = 'IGNORE'; exec @ARGV";
+    command.args(["-e", script]).arg(suite().program("fghack"));
+    command
+        .args(["sh", "-c", "exit 7"])
+        .current_dir(scratch.path());
+    let expected = if suite().is_original() {
+        Outcome::fails(111, "fghack: fatal: wait failed: no child processes\n")
+    } else {
+        Outcome {
+            code: 7,
+            ..Outcome::gives("")
+        }
+    };
+    assert_eq!(Outcome::of(&mut command), expected);
+}
+
+#[test]
+fn an_ignored_signal_is_handed_on_as_it_was() {
+    const CHILD: u64 = 1 << 16;
+    for (disposition, ignored) in [("IGNORE", CHILD), ("DEFAULT", 0)] {
+        let mut command = Command::new("perl");
+        command.args(["-e", "$SIG{CHLD} = shift; exec @ARGV", disposition]);
+        command.arg(suite().program("fghack"));
+        let outcome = Outcome::of(command.args(["grep", "SigIgn", "/proc/self/status"]));
+        let shown = String::from_utf8(outcome.stdout).unwrap();
+        let signals = shown.split_whitespace().last().unwrap();
+        let signals = u64::from_str_radix(signals, 16).unwrap();
+        assert_eq!(signals & CHILD, ignored, "{disposition}");
+    }
+}
+
+#[test]
+fn term_ends_it_and_nobody_else() {
+    let scratch = Scratch::new();
+    let mut command = suite().command("fghack", &scratch);
+    command.args([
+        "sh",
+        "-c",
+        "echo $$ >pid; until [ -e go ]; do sleep 0.01; done; echo on >log",
+    ]);
+    let mut running = Running::start(command.stdout(Stdio::null()), &scratch);
+    until("the child runs", || scratch.join("pid").exists());
+    running.signal("TERM");
+    assert_eq!(running.wait(), 143);
+    scratch.file("go", "");
+    until("the child goes on", || scratch.join("log").exists());
+}

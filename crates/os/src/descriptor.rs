@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -23,6 +23,27 @@ pub fn stdout() -> BorrowedFd<'static> {
 #[must_use]
 pub fn stderr() -> BorrowedFd<'static> {
     standard(libc::STDERR_FILENO)
+}
+
+/// Our standard input; `EBADF` where our parent gave us none, for programs that
+/// must not take the runtime's /dev/null for an empty input.
+pub fn given_stdin() -> io::Result<BorrowedFd<'static>> {
+    given(libc::STDIN_FILENO)
+}
+
+/// Our standard output; `EBADF` where our parent gave us none, for programs that
+/// must not lose their output in the runtime's /dev/null.
+pub fn given_stdout() -> io::Result<BorrowedFd<'static>> {
+    given(libc::STDOUT_FILENO)
+}
+
+fn given(number: i32) -> io::Result<BorrowedFd<'static>> {
+    let open = usize::try_from(number).is_ok_and(crate::startup::standard_was_open);
+    if open {
+        Ok(standard(number))
+    } else {
+        Err(Errno::EBADF.into())
+    }
 }
 
 /// Borrowed, never owned: an owner would close the number when dropped, and the
@@ -86,6 +107,20 @@ pub fn duplicate(fd: impl AsFd) -> io::Result<OwnedFd> {
     fd.as_fd().try_clone_to_owned()
 }
 
+/// A second descriptor for the same open file on the lowest free number, which
+/// programs executed later keep.
+pub fn duplicate_for_children(fd: impl AsFd) -> io::Result<OwnedFd> {
+    Ok(nix::unistd::dup(fd)?)
+}
+
+/// The same open file on the lowest free number from `at_least` up,
+/// close-on-exec, so that the lower numbers are free for others.
+pub fn duplicate_above(fd: impl AsFd, at_least: i32) -> io::Result<OwnedFd> {
+    let number = fcntl(fd.as_fd(), FcntlArg::F_DUPFD_CLOEXEC(at_least))?;
+    // SAFETY: the call has just made this descriptor, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// Opens /dev/null on those of 0, 1 and 2 that are closed.
 ///
 /// Rust's runtime has done so for `main`; this serves code that must not rely
@@ -98,6 +133,16 @@ pub fn fill_standard() -> io::Result<()> {
         }
         std::mem::forget(null);
     }
+}
+
+/// Puts /dev/null in the place of 0, 1 and 2.
+pub fn silence_standard() -> io::Result<()> {
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    for number in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: all four are open, and the three stay open: their file changes.
+        Errno::result(unsafe { libc::dup2(null.as_raw_fd(), number) })?;
+    }
+    Ok(())
 }
 
 /// Repeats `call` while a signal interrupts it.

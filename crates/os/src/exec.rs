@@ -98,6 +98,16 @@ impl Image {
     }
 }
 
+/// The longest argument or environment entry that execve(2) takes, its final NUL
+/// included, in bytes: 32 pages on Linux.
+#[must_use]
+pub fn longest_string() -> usize {
+    const PAGES: usize = 32;
+    // SAFETY: asks for a constant of the system.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(page).unwrap_or(4096).saturating_mul(PAGES)
+}
+
 /// Asked with access(2), which neither allocates nor opens anything.
 fn exists(file: &CStr) -> bool {
     // SAFETY: `file` is NUL-terminated and only read.

@@ -9,17 +9,24 @@
 //! * `EINTR` is handled here, once, except where being interrupted is the point;
 //! * names are bytes.
 
+pub mod ask;
 pub mod clock;
 pub mod descriptor;
 pub mod entry;
 mod error;
 pub mod exec;
+pub mod family;
 pub mod file;
 pub mod flow;
+pub mod identity;
+pub mod limits;
+pub mod local_time;
 pub mod process;
 pub mod signals;
 pub mod startup;
+pub mod usage;
 pub mod wait;
+pub mod watch;
 
 pub use error::{is_errno, reason, reason_for};
 pub use nix::errno::Errno;

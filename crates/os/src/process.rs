@@ -77,6 +77,7 @@ impl Launch<'_> {
             return (self.directory_excuse, errno);
         }
         self.hand_on_child_signal();
+        crate::limits::restore_descriptors();
         let Err(errno) = self.image.execute();
         (self.exec_excuse, errno)
     }
@@ -160,6 +161,13 @@ fn wait(which: libc::pid_t, flags: libc::c_int) -> io::Result<Option<(Pid, Endin
 /// Sends `signal` to one process.
 pub fn send(to: Pid, signal: Signal) -> io::Result<()> {
     Ok(nix::sys::signal::kill(to, signal)?)
+}
+
+/// Makes us the leader of a new session and of a new process group in it,
+/// without a terminal; a leader of a process group already gets `EPERM`.
+pub fn new_session() -> io::Result<()> {
+    nix::unistd::setsid()?;
+    Ok(())
 }
 
 /// Our own process id.

@@ -13,6 +13,9 @@ use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 static CHILD_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 static CHILD_WAS_BLOCKED: AtomicBool = AtomicBool::new(false);
+/// Which of 0, 1 and 2 were open. Until it is recorded, and in a program that the
+/// record does not reach, all of them count as open.
+static STANDARD_WAS_OPEN: [AtomicBool; 3] = [const { AtomicBool::new(true) }; 3];
 static ARGUMENT_COUNT: AtomicI32 = AtomicI32::new(0);
 static ARGUMENTS: AtomicPtr<*mut c_char> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -27,6 +30,9 @@ extern "C" fn record(count: c_int, arguments: *mut *mut c_char, _envp: *mut *mut
     PIPE_WAS_IGNORED.store(is_ignored(libc::SIGPIPE), Relaxed);
     CHILD_WAS_IGNORED.store(is_ignored(libc::SIGCHLD), Relaxed);
     CHILD_WAS_BLOCKED.store(is_blocked(Signal::SIGCHLD), Relaxed);
+    for (number, open) in (0..).zip(&STANDARD_WAS_OPEN) {
+        open.store(is_open(number), Relaxed);
+    }
     ARGUMENT_COUNT.store(count, Relaxed);
     ARGUMENTS.store(arguments, Relaxed);
 }
@@ -37,6 +43,11 @@ fn is_ignored(signal: c_int) -> bool {
     let asked = unsafe { libc::sigaction(signal, std::ptr::null(), old.as_mut_ptr()) };
     // SAFETY: all zeroes is a valid `sigaction`, and a successful call has filled it.
     asked == 0 && unsafe { old.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
+fn is_open(number: c_int) -> bool {
+    // SAFETY: asks about a number, which need not be open, and touches no memory.
+    unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
 }
 
 fn is_blocked(signal: Signal) -> bool {
@@ -70,6 +81,15 @@ pub fn child_was_ignored() -> bool {
 #[must_use]
 pub fn child_was_blocked() -> bool {
     CHILD_WAS_BLOCKED.load(Relaxed)
+}
+
+/// Whether our parent gave us a descriptor `number`, one of 0, 1 and 2; where it
+/// did not, the runtime has put /dev/null there.
+#[must_use]
+pub fn standard_was_open(number: usize) -> bool {
+    STANDARD_WAS_OPEN
+        .get(number)
+        .is_some_and(|open| open.load(Relaxed))
 }
 
 /// The environment as it was given, entry by entry, in order; entries without

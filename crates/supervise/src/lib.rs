@@ -1,11 +1,70 @@
-//! The program `supervise`.
+//! Keeps one service running, and does to it what `svc` says.
+//!
+//! What is decided stands in [`machine`], the loop that carries it out in
+//! [`runtime`]; the rest is the way there, in the original's order: whoever
+//! finds `supervise/ok` open finds a status record and an open FIFO as well.
 #![forbid(unsafe_code)]
 
-use std::ffi::OsString;
+mod files;
+pub mod machine;
+pub mod runtime;
+mod world;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
 
 use dt_cli::{Exit, Fatal};
+use dt_os::file;
+use dt_os::signals::{Signal, SignalPipe};
+use dt_service::{Want, names};
+
+use machine::Machine;
+use runtime::World;
+use world::Kernel;
+
+const PROGRAM: &str = "supervise";
 
 /// Runs the program with its arguments, argv\[0\] left out.
-pub fn run(_args: &[OsString]) -> Result<Exit, Fatal> {
-    Ok(Exit::TEMPORARY)
+pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
+    let [dir] = args else {
+        return Err(Fatal::usage(PROGRAM, "supervise dir"));
+    };
+    let children = SignalPipe::watch(Signal::SIGCHLD)
+        .map_err(|why| fatal(&["create pipe for ".as_ref(), dir], &why))?;
+    file::chdir(dir).map_err(|why| fatal(&["chdir to ".as_ref(), dir], &why))?;
+    let down = files::is_normally_down().map_err(|why| of_file("stat", dir, names::DOWN, &why))?;
+    let want = if down { Want::Down } else { Want::Up };
+    let state = Machine::new(want);
+
+    files::make_directory()?;
+    let lock = files::lock().map_err(|why| of_file("acquire", dir, names::LOCK, &why))?;
+    let control =
+        files::Control::open().map_err(|(verb, why)| of_file(verb, dir, names::CONTROL, &why))?;
+    let mut kernel = Kernel::new(dir, children, lock, control)
+        .map_err(|why| of_file("start", dir, "run", &why))?;
+    kernel.announce(&state);
+    // Held open to the end.
+    let _ok = files::open_ok().map_err(|why| of_file("read", dir, names::OK, &why))?;
+
+    runtime::run(state, &mut kernel);
+    Ok(Exit::OK)
+}
+
+/// `unable to VERB DIR/NAME: why`
+fn of_file(verb: &str, dir: &OsStr, name: &str, why: &io::Error) -> Fatal {
+    fatal(
+        &[
+            verb.as_ref(),
+            " ".as_ref(),
+            dir,
+            "/".as_ref(),
+            name.as_ref(),
+        ],
+        why,
+    )
+}
+
+fn fatal(what: &[&OsStr], why: &io::Error) -> Fatal {
+    let pieces = [&["unable to ".as_ref()], what].concat();
+    Fatal::system(PROGRAM, &pieces, why)
 }

@@ -1,11 +1,49 @@
-//! The program `svscan`.
+//! Keeps a `supervise` running for every directory in a directory, and one for
+//! its `log`, with a pipe between the two.
+//!
+//! The original looks at the directory every five seconds. So does this one,
+//! where it must. It also looks as soon as something has changed, or a
+//! `supervise` has died, and where it is told of everything it does not look at
+//! all while nothing happens.
+//!
+//! Told of everything means: the scan directory is watched with inotify, and with
+//! it each directory on the way of each link in it, for the one name that the
+//! way takes; all these are on file systems that only this kernel changes;
+//! mounts are watched too; no name is in trouble (a link to nowhere, a directory
+//! without a process). Where any of this does not hold, a scan that finds so has
+//! the next one follow within five seconds. A missed piece of news costs a
+//! service that is not there, so in doubt it scans.
+//!
+//! A directory that appears while we run is started within milliseconds, which
+//! is sooner than whoever makes it may have finished. Whether there is a `log` is
+//! asked only once, so a new directory is first left alone for a moment, and one
+//! without `run` until it has one, though never longer than the original's five
+//! seconds.
+//!
+//! A `supervise` that was killed is started again at once, one that is killed
+//! again and again once a second. One that exits with a failure has said why,
+//! and is started again after five seconds as by the original; one that was told
+//! to exit, after one second, in which its name can still be removed.
 #![forbid(unsafe_code)]
+
+pub mod machine;
+mod paths;
+pub mod runtime;
+pub mod table;
+mod world;
 
 use std::ffi::OsString;
 
 use dt_cli::{Exit, Fatal};
 
-/// Runs the program with its arguments, argv\[0\] left out.
-pub fn run(_args: &[OsString]) -> Result<Exit, Fatal> {
-    Ok(Exit::TEMPORARY)
+/// Runs the program with its arguments, argv\[0\] left out: `svscan [dir]`.
+///
+/// Nothing but a directory that cannot be entered ends it.
+pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
+    if let Some(directory) = args.first() {
+        let what = ["unable to chdir to ".as_ref(), directory.as_os_str()];
+        dt_os::file::chdir(directory).map_err(|why| Fatal::system("svscan", &what, &why))?;
+    }
+    dt_os::limits::raise_descriptors();
+    runtime::run(&mut world::Kernel::new())
 }

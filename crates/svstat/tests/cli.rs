@@ -1,1 +1,251 @@
-//! Usage, messages and exit codes of `svstat`.
+//! Messages and exit codes of `svstat`, and what it makes of status records.
+//! `DAEMONTOOLS_UNDER_TEST=/usr/bin` runs the original.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::symlink;
+use std::process::Stdio;
+
+use dt_os::file::{How, make_fifo};
+use dt_service::{Status, Want};
+use dt_testkit::{Outcome, Scratch, Suite};
+
+fn run(scratch: &Scratch, arguments: &[&str]) -> Outcome {
+    Suite::under_test().run("svstat", arguments, scratch)
+}
+
+/// A directory whose `ok` is held open, as if supervise were there.
+fn supervised(scratch: &Scratch, name: &str) -> File {
+    let ok = scratch.directory(format!("{name}/supervise")).join("ok");
+    make_fifo(&ok, 0o600).unwrap();
+    How::READ.open(ok).unwrap()
+}
+
+/// A record with a stamp far in the future, so that its age is 0.
+fn record(pid: u32, paused: bool, want: Want) -> [u8; Status::LEN] {
+    let status = Status {
+        seconds: dt_tai::EPOCH + (1 << 40),
+        nanos: 500,
+        pid,
+        paused,
+        want,
+    };
+    status.encode()
+}
+
+#[test]
+fn every_combination_has_its_words() {
+    let scratch = Scratch::new();
+    let _ok = supervised(&scratch, "d");
+    for (pid, paused, want, down, words) in [
+        (9, false, Want::Up, false, "up (pid 9) 0 seconds"),
+        (
+            9,
+            false,
+            Want::Up,
+            true,
+            "up (pid 9) 0 seconds, normally down",
+        ),
+        (
+            9,
+            false,
+            Want::Down,
+            false,
+            "up (pid 9) 0 seconds, want down",
+        ),
+        (9, true, Want::Up, false, "up (pid 9) 0 seconds, paused"),
+        (
+            9,
+            true,
+            Want::Down,
+            false,
+            "up (pid 9) 0 seconds, paused, want down",
+        ),
+        (
+            9,
+            true,
+            Want::Down,
+            true,
+            "up (pid 9) 0 seconds, normally down, paused, want down",
+        ),
+        (9, false, Want::Neither, false, "up (pid 9) 0 seconds"),
+        (0, false, Want::Down, false, "down 0 seconds, normally up"),
+        (0, false, Want::Down, true, "down 0 seconds"),
+        (0, true, Want::Down, true, "down 0 seconds"),
+        (
+            0,
+            false,
+            Want::Up,
+            false,
+            "down 0 seconds, normally up, want up",
+        ),
+        (0, false, Want::Up, true, "down 0 seconds, want up"),
+        (
+            0,
+            false,
+            Want::Neither,
+            false,
+            "down 0 seconds, normally up",
+        ),
+        (
+            u32::MAX,
+            false,
+            Want::Up,
+            false,
+            "up (pid 4294967295) 0 seconds",
+        ),
+    ] {
+        scratch.file("d/supervise/status", record(pid, paused, want));
+        // Whatever is there counts, a directory as well.
+        let _ = std::fs::remove_dir(scratch.join("d/down"));
+        if down {
+            scratch.directory("d/down");
+        }
+        assert_eq!(
+            run(&scratch, &["d"]),
+            Outcome::gives(format!("d: {words}\n"))
+        );
+    }
+}
+
+#[test]
+fn a_down_that_is_a_dangling_link_is_not_there() {
+    let scratch = Scratch::new();
+    let _ok = supervised(&scratch, "d");
+    scratch.file("d/supervise/status", record(0, false, Want::Down));
+    symlink("nowhere", scratch.join("d/down")).unwrap();
+    let line = "d: down 0 seconds, normally up\n";
+    assert_eq!(run(&scratch, &["d"]), Outcome::gives(line));
+}
+
+#[test]
+fn records_of_other_lengths() {
+    let scratch = Scratch::new();
+    let _ok = supervised(&scratch, "d");
+    let full = record(9, false, Want::Up);
+    for length in [0, 1, 12, 17] {
+        scratch.file("d/supervise/status", &full[..length]);
+        let line = "d: unable to read supervise/status: bad format\n";
+        assert_eq!(
+            run(&scratch, &["d"]),
+            Outcome::gives(line),
+            "{length} bytes"
+        );
+    }
+    for length in [19, 20, 40, 1001] {
+        let mut longer = full.to_vec();
+        longer.resize(length, 3);
+        scratch.file("d/supervise/status", longer);
+        let line = "d: up (pid 9) 0 seconds\n";
+        assert_eq!(
+            run(&scratch, &["d"]),
+            Outcome::gives(line),
+            "{length} bytes"
+        );
+    }
+}
+
+#[test]
+fn nonsense_is_shown_as_it_stands() {
+    let scratch = Scratch::new();
+    let _ok = supervised(&scratch, "d");
+    scratch.file("d/supervise/status", [0; 18]);
+    let outcome = run(&scratch, &["d"]);
+    let line = String::from_utf8(outcome.stdout).unwrap();
+    let seconds = line
+        .strip_prefix("d: down ")
+        .and_then(|rest| rest.strip_suffix(" seconds, normally up\n"));
+    let seconds: u64 = seconds.expect(&line).parse().unwrap();
+    // Seconds since 2^62 before 1970, rounded to 1024 by the original's arithmetic.
+    assert_eq!(seconds % 1024, 0);
+    assert!(seconds > 1 << 62, "{seconds}");
+    scratch.file("d/supervise/status", [0xff; 18]);
+    let line = "d: up (pid 4294967295) 0 seconds, paused\n";
+    assert_eq!(run(&scratch, &["d"]), Outcome::gives(line));
+}
+
+#[test]
+fn obstacles_are_told_one_a_line_and_the_rest_goes_on() {
+    let scratch = Scratch::new();
+    scratch.file("file", "");
+    scratch.directory("never");
+    drop(supervised(&scratch, "dead"));
+    let _loop = supervised(&scratch, "loop");
+    symlink("down", scratch.join("loop/down")).unwrap();
+    let _young = supervised(&scratch, "young");
+    scratch.directory("odd/supervise/ok");
+    let names = [
+        "no", "", "file", "never", "dead/", "loop", "young", "odd", "-x", "--",
+    ];
+    let lines = "no: unable to chdir: file does not exist\n\
+                 : unable to chdir: file does not exist\n\
+                 file: unable to chdir: not a directory\n\
+                 never: unable to open supervise/ok: file does not exist\n\
+                 dead/: supervise not running\n\
+                 loop: unable to stat down: symbolic link loop\n\
+                 young: unable to open supervise/status: file does not exist\n\
+                 odd: unable to open supervise/ok: is a directory\n\
+                 -x: unable to chdir: file does not exist\n\
+                 --: unable to chdir: file does not exist\n";
+    assert_eq!(run(&scratch, &names), Outcome::gives(lines));
+}
+
+#[test]
+fn no_directory_no_line() {
+    assert_eq!(run(&Scratch::new(), &[]), Outcome::gives(""));
+}
+
+#[test]
+fn a_name_is_printed_byte_for_byte() {
+    let name = OsString::from_vec(b"\xff\n".to_vec());
+    let outcome = Suite::under_test().run("svstat", &[name], &Scratch::new());
+    let line = b"\xff\n: unable to chdir: file does not exist\n";
+    assert_eq!(outcome, Outcome::gives(line));
+}
+
+#[test]
+fn many_lines_come_out_whole_and_in_order() {
+    let names: Vec<_> = (0..500).map(|number| format!("no-such-{number}")).collect();
+    let outcome = Suite::under_test().run("svstat", &names, &Scratch::new());
+    let lines: Vec<_> = names
+        .iter()
+        .map(|name| format!("{name}: unable to chdir: file does not exist\n"))
+        .collect();
+    assert_eq!(outcome, Outcome::gives(lines.concat()));
+}
+
+#[test]
+fn a_reader_that_does_not_exist_is_no_failure() {
+    let scratch = Scratch::new();
+    let mut command = Suite::under_test().command("svstat", &scratch);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    command.arg("no").stdout(full).stderr(Stdio::piped());
+    assert_eq!(Outcome::of(&mut command), Outcome::gives(""));
+}
+
+/// The original shows the record of the directory before.
+#[test]
+fn a_record_that_cannot_be_read_is_said_so() {
+    if Suite::under_test().is_original() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let _good = supervised(&scratch, "good");
+    scratch.file("good/supervise/status", record(9, false, Want::Up));
+    let _bad = supervised(&scratch, "bad");
+    scratch.directory("bad/supervise/status");
+    let lines = "good: up (pid 9) 0 seconds\n\
+                 bad: unable to read supervise/status: is a directory\n";
+    assert_eq!(run(&scratch, &["good", "bad"]), Outcome::gives(lines));
+}
+
+#[test]
+fn a_fifo_in_place_of_the_record_does_not_keep_it_waiting() {
+    let scratch = Scratch::new();
+    let _ok = supervised(&scratch, "d");
+    make_fifo(scratch.join("d/supervise/status"), 0o600).unwrap();
+    let line = "d: unable to read supervise/status: bad format\n";
+    assert_eq!(run(&scratch, &["d"]), Outcome::gives(line));
+}

@@ -63,16 +63,39 @@ const fn digit(value: u8) -> u8 {
 /// included, as tai64nlocal shows them.
 #[must_use]
 pub fn parse(digits: &[u8; LABEL_LEN - 1]) -> Option<Tai64N> {
-    let (seconds, nanos) = digits.split_at(16);
-    let nanos = u32::try_from(number(nanos)?).ok()?;
-    Some(Tai64N(Tai64(number(seconds)?), nanos))
+    let (high, rest) = digits.split_first_chunk()?;
+    let (low, rest) = rest.split_first_chunk()?;
+    let seconds = u64::from(number(*high)?) << 32 | u64::from(number(*low)?);
+    Some(Tai64N(Tai64(seconds), number(*rest.first_chunk()?)?))
 }
 
-fn number(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0_u64, |sum, digit| {
-        Some(sum << 4 | u64::from(value(*digit)?))
-    })
+/// Looks every digit up and asks only once whether all were digits: this is what
+/// a converter of labels spends its time on.
+fn number(digits: [u8; 8]) -> Option<u32> {
+    let mut sum = 0;
+    let mut all = 0;
+    for digit in digits {
+        let value = VALUES[usize::from(digit)];
+        all |= value;
+        sum = sum << 4 | u32::from(value);
+    }
+    (all < NO_DIGIT).then_some(sum)
 }
+
+const NO_DIGIT: u8 = 16;
+
+/// What each byte stands for; [`NO_DIGIT`] where that is nothing.
+static VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut byte = 0_u8;
+    while byte < u8::MAX {
+        if let Some(value) = value(byte) {
+            values[byte as usize] = value;
+        }
+        byte += 1;
+    }
+    values
+};
 
 /// What a lower-case hexadecimal digit stands for.
 #[must_use]
@@ -105,6 +128,19 @@ mod tests {
             let digits = text.last_chunk().unwrap();
             assert_eq!(parse(digits), Some(instant));
             assert_eq!(unix_seconds(parse(digits).unwrap()), unix_seconds(instant));
+        }
+    }
+
+    #[test]
+    fn one_wrong_byte_anywhere_is_no_label() {
+        let good = *b"4000000037c219bf2ef02e94";
+        assert!(parse(&good).is_some());
+        for at in 0..good.len() {
+            for wrong in (0..=u8::MAX).filter(|byte| value(*byte).is_none()) {
+                let mut digits = good;
+                digits[at] = wrong;
+                assert_eq!(parse(&digits), None, "byte {wrong} at {at}");
+            }
         }
     }
 

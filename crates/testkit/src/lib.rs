@@ -8,13 +8,17 @@
     reason = "a test that cannot go on panics with the reason"
 )]
 
+mod http;
 mod outcome;
+mod pipe;
 mod process;
 mod scratch;
 mod suite;
 
+pub use http::get;
 pub use outcome::{Outcome, show};
-pub use process::{Running, descendants_of_scratch};
+pub use pipe::{Piped, filled_pipe};
+pub use process::{Running, descendants_of_scratch, signal};
 pub use scratch::Scratch;
 pub use suite::Suite;
 

@@ -1,7 +1,9 @@
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A directory of one test's own. When it is dropped, every process that still
@@ -66,8 +68,23 @@ impl Scratch {
     }
 
     /// Writes an executable script.
+    ///
+    /// Another process does the writing: were the file open for writing here,
+    /// a process that a parallel test starts just then would hold it open for a
+    /// moment more, and what is open for writing cannot be executed.
     pub fn script(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.file(name, content);
+        let path = self.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut writer = Command::new("sh")
+            .args(["-c", "cat >\"$0\""])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut pipe = writer.stdin.take().unwrap();
+        pipe.write_all(content.as_ref()).unwrap();
+        drop(pipe);
+        assert!(writer.wait().unwrap().success(), "{}", path.display());
         self.mode(&path, 0o755);
         path
     }

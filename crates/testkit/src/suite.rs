@@ -58,6 +58,30 @@ impl Suite {
         suite
     }
 
+    /// Names the original for tests that need both suites in one run: the absolute
+    /// path of a directory that holds its programs.
+    pub const ORIGINAL: &'static str = "DAEMONTOOLS_ORIGINAL";
+
+    /// The original beside the suite under test, for tests that need both; where it
+    /// is not named, `None`, and a line that says that `test` is skipped.
+    #[must_use]
+    pub fn original_for(test: &str) -> Option<Self> {
+        match std::env::var_os(Self::ORIGINAL) {
+            None => {
+                eprintln!("{test}: skipped, {} is not set", Self::ORIGINAL);
+                None
+            }
+            Some(directory) if Path::new(&directory).is_absolute() => {
+                Some(Self::original(directory))
+            }
+            Some(other) => panic!(
+                "{}: `{}` is not an absolute path",
+                Self::ORIGINAL,
+                other.display()
+            ),
+        }
+    }
+
     /// Whether this is the original.
     #[must_use]
     pub const fn is_original(&self) -> bool {

@@ -1,6 +1,12 @@
 //! envdir, envuidgid, fghack, pgrphack, readproctitle, setlock, setuidgid and
 //! softlimit.
 
+mod edits;
+mod ids;
+mod limits;
+mod locks;
+mod search;
+
 use crate::harness::check;
 
 #[test]

@@ -1,15 +1,15 @@
 //! multilog, tai64n and tai64nlocal.
 
-use crate::harness::check;
-
-#[test]
-fn multilog_without_a_script_reads_to_the_end() {
-    check("multilog_without_a_script_reads_to_the_end", |case| {
-        let outcome = case
-            .suite
-            .feed("multilog", &[] as &[&str], b"a\nb", &case.scratch);
-        case.outcome("multilog < two lines", &outcome);
-        let names = case.scratch.names(".");
-        case.note(format!("{names:?}"));
-    });
-}
+mod alerts;
+mod disk;
+mod kit;
+mod lines;
+mod patterns;
+mod processor;
+mod recovery;
+mod rotation;
+mod script;
+mod signals;
+mod startup;
+mod tai64n;
+mod tai64nlocal;

@@ -1,5 +1,13 @@
 //! svscan, supervise, svc, svok, svstat and their kin.
 
+mod children;
+mod clients;
+mod control;
+mod kin;
+mod scanning;
+mod startup;
+mod surroundings;
+
 use crate::harness::check;
 
 #[test]

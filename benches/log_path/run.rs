@@ -1,0 +1,78 @@
+//! One run of one program.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use dt_os::process::{Ending, Pid};
+use dt_os::usage::wait_with_usage;
+
+use crate::cases::Case;
+
+/// What a run cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Processor time of the program and its children, user and system.
+    pub cpu: Duration,
+    /// From start to end.
+    pub wall: Duration,
+}
+
+impl Case {
+    /// Runs the program of `directory` on `input`, in a fresh directory.
+    ///
+    /// Multilog reads from a pipe, as it does in service; what fills the pipe is
+    /// this process and does not count. The filters read the file itself and
+    /// write to /dev/null: the disk is not what is measured.
+    pub fn run(
+        &self,
+        directory: &Path,
+        input: &Path,
+        scratch: &Path,
+    ) -> Result<Sample, Box<dyn Error>> {
+        let place = scratch.join("run");
+        std::fs::create_dir(&place)?;
+        let sample = self.measured(&mut self.command(directory, &place), input);
+        std::fs::remove_dir_all(&place)?;
+        sample
+    }
+
+    fn command(&self, directory: &Path, place: &Path) -> Command {
+        let mut path = OsString::from(directory);
+        path.push(":/usr/bin:/bin");
+        let mut command = Command::new(directory.join(self.program));
+        // What is measured is the same wherever it is measured.
+        command.args(self.arguments).env_clear().env("PATH", path);
+        command.current_dir(place);
+        command
+    }
+
+    fn measured(&self, command: &mut Command, input: &Path) -> Result<Sample, Box<dyn Error>> {
+        let mut file = File::open(input)?;
+        let piped = self.program == "multilog";
+        command.stdin(if piped {
+            Stdio::piped()
+        } else {
+            Stdio::from(file.try_clone()?)
+        });
+        command.stdout(Stdio::null());
+        let start = Instant::now();
+        let mut child = command.spawn()?;
+        if let Some(mut pipe) = child.stdin.take() {
+            // A program that ends before it has read all says so by its exit code.
+            let _ = std::io::copy(&mut file, &mut pipe);
+        }
+        let (ending, usage) = wait_with_usage(Pid::from_raw(child.id().try_into()?))?;
+        let wall = start.elapsed();
+        if ending != Ending::Exited(0) {
+            return Err(format!("{command:?}: {ending:?}").into());
+        }
+        Ok(Sample {
+            cpu: usage.user + usage.system,
+            wall,
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! Samples as a Markdown table.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::Sample;
+
+/// One case's samples.
+pub struct Row {
+    name: &'static str,
+    pub original: Vec<Sample>,
+    pub ours: Vec<Sample>,
+}
+
+impl Row {
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            original: Vec::new(),
+            ours: Vec::new(),
+        }
+    }
+}
+
+/// Seconds as min / median / max; the ratio is that of the medians of processor time.
+pub fn markdown(rows: &[Row], megabytes: u32) -> String {
+    let mut text = format!(
+        "Seconds for {megabytes} MB, min / median / max; 1-byte lines: {} MB.\n\n",
+        f64::from(megabytes) / 20.0
+    );
+    text.push_str("| program | original: CPU | wall | ours: CPU | wall | CPU ratio |\n");
+    text.push_str("|---|---|---|---|---|---|\n");
+    for row in rows {
+        let cpu = |samples: &[Sample]| spread(samples, |sample| sample.cpu);
+        let wall = |samples: &[Sample]| spread(samples, |sample| sample.wall);
+        let ratio = match (cpu(&row.original), cpu(&row.ours)) {
+            (Some([_, theirs, _]), Some([_, ours, _])) if !ours.is_zero() => {
+                format!("{:.1}", theirs.as_secs_f64() / ours.as_secs_f64())
+            }
+            _ => String::new(),
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} | {ratio} |",
+            row.name,
+            show(cpu(&row.original)),
+            show(wall(&row.original)),
+            show(cpu(&row.ours)),
+            show(wall(&row.ours)),
+        );
+    }
+    text
+}
+
+/// The least, the middle and the greatest.
+fn spread(samples: &[Sample], figure: impl Fn(&Sample) -> Duration) -> Option<[Duration; 3]> {
+    let mut figures: Vec<_> = samples.iter().map(figure).collect();
+    figures.sort();
+    let middle = *figures.get(figures.len() / 2)?;
+    Some([*figures.first()?, middle, *figures.last()?])
+}
+
+fn show(spread: Option<[Duration; 3]>) -> String {
+    spread.map_or_else(String::new, |figures| {
+        let [least, middle, greatest] = figures.map(|figure| figure.as_secs_f64());
+        format!("{least:.2} / {middle:.2} / {greatest:.2}")
+    })
+}

@@ -1,0 +1,36 @@
+//! Whom this process runs as.
+//!
+//! Every change is looked at afterwards: a privilege that was thought to be given
+//! up and was not is worse than a program that does not start.
+
+use std::io;
+
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid, getgroups, getresgid, getresuid, setgid, setgroups, setuid};
+
+/// Takes `group` as the only supplementary group, and as the group for good: the
+/// real, effective and saved one.
+pub fn become_group(group: u32) -> io::Result<()> {
+    let group = Gid::from_raw(group);
+    setgroups(&[group])?;
+    setgid(group)?;
+    let now = getresgid()?;
+    let alone = getgroups()?.iter().all(|member| *member == group);
+    confirmed(alone && [now.real, now.effective, now.saved] == [group; 3])
+}
+
+/// Takes `user` for good: the real, effective and saved one.
+pub fn become_user(user: u32) -> io::Result<()> {
+    let user = Uid::from_raw(user);
+    setuid(user)?;
+    let now = getresuid()?;
+    confirmed([now.real, now.effective, now.saved] == [user; 3])
+}
+
+fn confirmed(done: bool) -> io::Result<()> {
+    if done {
+        Ok(())
+    } else {
+        Err(Errno::EPERM.into())
+    }
+}

@@ -1,0 +1,387 @@
+//! What `supervise` decides, without doing any of it.
+//!
+//! Events come in, actions go out, and the outcome of a start comes back as the
+//! next event. Nothing here reads a clock, makes a call or waits.
+//!
+//! | process    | means                                                     |
+//! |------------|-----------------------------------------------------------|
+//! | `Down`     | no process, and none is due                               |
+//! | `Waiting`  | no process; one is due at a known moment, for a reason    |
+//! | `Starting` | one has been asked for; the next event is the answer      |
+//! | `Running`  | there is a process, which may be paused                   |
+//!
+//! A start that would come too soon is a state, never a sleep: a service that
+//! keeps dying can still be told to stop.
+
+use std::time::Duration;
+
+use dt_os::clock::Moment;
+use dt_os::process::Pid;
+use dt_os::signals::Signal;
+use dt_service::{Command, Want};
+
+/// From one start to the next at the least. The original's pause, to the
+/// hundredth of a second, counted from the start and not from the death.
+pub const PACE: Duration = Duration::from_millis(1020);
+
+/// The longest wait after a failed fork; the original always waits that long.
+const LONGEST_RETRY_SECONDS: u64 = 60;
+
+/// The service's process, or what stands in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Process {
+    /// No process, and none is due.
+    Down,
+    /// No process, but one is due.
+    Waiting {
+        /// When.
+        until: Moment,
+        /// Why not now.
+        why: Reason,
+    },
+    /// A process has been asked for and the answer is not in yet. Never outlasts
+    /// the event that led to it.
+    Starting {
+        /// Forks that have failed in a row.
+        failures: u8,
+    },
+    /// There is a process.
+    Running {
+        /// Which.
+        pid: Pid,
+        /// Told to stop by `svc -p`. A signal from somebody else does not show.
+        paused: bool,
+    },
+}
+
+/// What a wait is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The last start is too recent for another.
+    Pace,
+    /// The system could not give us a process.
+    ForkFailed {
+        /// So many times in a row.
+        failures: u8,
+    },
+}
+
+/// All that `supervise` knows about its service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Machine {
+    /// The service's process.
+    pub process: Process,
+    /// What is to become of the service.
+    pub want: Want,
+    /// `svc -x` was given: exit once there is no process and none is due.
+    pub leaving: bool,
+    /// No process is started before this moment.
+    pub not_before: Moment,
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// `supervise` is ready to begin.
+    Boot,
+    /// A command byte was read.
+    Control(Command),
+    /// The process that was asked for is there.
+    Started(Pid),
+    /// It could not be made.
+    StartFailed,
+    /// A child has died and is reaped: the service's process, or one that was
+    /// ours before `supervise` was executed.
+    Died(Pid),
+    /// Time has passed.
+    Due,
+}
+
+/// What is to be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Note the time: the process has just come or gone.
+    MarkChange,
+    /// Write the status file.
+    Announce,
+    /// Send a signal to the service's process.
+    Send(Pid, Signal),
+    /// Make a process. Always the last action; its outcome is the next event.
+    Start,
+    /// Exit. Always the last action.
+    Quit,
+}
+
+/// What is to be done, in order; held inline, so that a transition never
+/// allocates.
+pub type Actions = [Option<Action>; 3];
+
+fn does<const N: usize>(actions: [Action; N]) -> Actions {
+    let mut list = [None; 3];
+    list.iter_mut()
+        .zip(actions)
+        .for_each(|(place, action)| *place = Some(action));
+    list
+}
+
+impl Machine {
+    /// The state before anything has happened.
+    #[must_use]
+    pub const fn new(want: Want) -> Self {
+        Self {
+            process: Process::Down,
+            want,
+            leaving: false,
+            not_before: Moment::at(Duration::ZERO),
+        }
+    }
+
+    /// When time itself is an event; `None` where only something else can be.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Moment> {
+        match self.process {
+            Process::Waiting { until, .. } => Some(until),
+            Process::Down | Process::Starting { .. } | Process::Running { .. } => None,
+        }
+    }
+
+    /// From when on a death is looked at; `None` for at once.
+    ///
+    /// A service that is to be up and dies too soon after its start stays
+    /// unburied until the next start may come. So its process id means nobody
+    /// else meanwhile, and who asks is told what the original tells of a service
+    /// in a crash loop: that it is up.
+    #[must_use]
+    pub fn deaths_from(&self) -> Option<Moment> {
+        match (self.process, self.want) {
+            (Process::Running { .. }, Want::Up) if !self.leaving => Some(self.not_before),
+            (
+                Process::Down
+                | Process::Waiting { .. }
+                | Process::Starting { .. }
+                | Process::Running { .. },
+                _,
+            ) => None,
+        }
+    }
+
+    /// The state after `event`, which happened at the moment `at`, and what is to
+    /// be done about it.
+    #[must_use]
+    pub fn step(self, event: Event, at: Moment) -> (Self, Actions) {
+        match event {
+            Event::Boot => self.boot(at),
+            Event::Control(command) => self.obey(command, at),
+            Event::Started(pid) => self.started(pid, at),
+            Event::StartFailed => self.start_failed(at),
+            Event::Died(pid) => self.died(pid, at),
+            Event::Due => self.due(at),
+        }
+    }
+
+    fn boot(self, at: Moment) -> (Self, Actions) {
+        match self.want {
+            Want::Up => self.start(at, []),
+            Want::Down | Want::Neither => (self, does([])),
+        }
+    }
+
+    /// Starts the service after `first` is done: now, or as soon as it may be.
+    /// Never beside another.
+    fn start<const N: usize>(self, at: Moment, first: [Action; N]) -> (Self, Actions) {
+        let failures = match self.process {
+            Process::Waiting {
+                why: Reason::ForkFailed { failures },
+                ..
+            } => failures,
+            Process::Waiting {
+                why: Reason::Pace, ..
+            }
+            | Process::Down => 0,
+            // There is one, or soon will be.
+            Process::Starting { .. } | Process::Running { .. } => return (self, does(first)),
+        };
+        let mut actions = does(first);
+        if at < self.not_before {
+            let process = Process::Waiting {
+                until: self.not_before,
+                why: Reason::Pace,
+            };
+            return (Self { process, ..self }, actions);
+        }
+        if let Some(place) = actions.get_mut(N) {
+            *place = Some(Action::Start);
+        }
+        let process = Process::Starting { failures };
+        (Self { process, ..self }, actions)
+    }
+
+    fn started(self, pid: Pid, at: Moment) -> (Self, Actions) {
+        let process = match self.process {
+            Process::Starting { .. } => Process::Running { pid, paused: false },
+            // Nobody asked; there is nothing that it could be the answer to.
+            Process::Down | Process::Waiting { .. } | Process::Running { .. } => {
+                return (self, does([]));
+            }
+        };
+        let not_before = at.plus(PACE);
+        let next = Self {
+            process,
+            not_before,
+            ..self
+        };
+        (next, does([Action::MarkChange, Action::Announce]))
+    }
+
+    fn start_failed(self, at: Moment) -> (Self, Actions) {
+        let process = match self.process {
+            Process::Starting { failures } => Process::Waiting {
+                until: at.plus(retry_after(failures)),
+                why: Reason::ForkFailed {
+                    failures: failures.saturating_add(1),
+                },
+            },
+            Process::Down | Process::Waiting { .. } | Process::Running { .. } => self.process,
+        };
+        (Self { process, ..self }, does([]))
+    }
+
+    fn died(self, who: Pid, at: Moment) -> (Self, Actions) {
+        match self.process {
+            Process::Running { pid, .. } if pid == who => {}
+            // A stranger's death, and none of the service's business.
+            Process::Running { .. }
+            | Process::Down
+            | Process::Waiting { .. }
+            | Process::Starting { .. } => return (self, does([])),
+        }
+        let next = Self {
+            process: Process::Down,
+            ..self
+        };
+        let marks = [Action::MarkChange, Action::Announce];
+        if self.leaving {
+            let [mark, announce] = marks;
+            return (next, does([mark, announce, Action::Quit]));
+        }
+        match self.want {
+            Want::Up => next.start(at, marks),
+            Want::Down | Want::Neither => (next, does(marks)),
+        }
+    }
+
+    fn due(self, at: Moment) -> (Self, Actions) {
+        match self.process {
+            Process::Waiting { until, .. } if at >= until => self.start(at, []),
+            Process::Waiting { .. }
+            | Process::Down
+            | Process::Starting { .. }
+            | Process::Running { .. } => (self, does([])),
+        }
+    }
+
+    fn obey(self, command: Command, at: Moment) -> (Self, Actions) {
+        match command {
+            Command::Up => self.wish(Want::Up, at),
+            Command::Once => self.wish(Want::Neither, at),
+            Command::Down => self.stop(),
+            Command::Exit => self.leave(),
+            Command::Pause => self.pause(true, Signal::SIGSTOP),
+            Command::Continue => self.pause(false, Signal::SIGCONT),
+            Command::Hangup => self.send(Signal::SIGHUP),
+            Command::Alarm => self.send(Signal::SIGALRM),
+            Command::Interrupt => self.send(Signal::SIGINT),
+            Command::Terminate => self.send(Signal::SIGTERM),
+            Command::Kill => self.send(Signal::SIGKILL),
+        }
+    }
+
+    /// `u` and `o`: a service that is down is started, and a wait for a fork that
+    /// failed is cut short. One that runs goes on, paused or not.
+    fn wish(self, want: Want, at: Moment) -> (Self, Actions) {
+        let next = Self { want, ..self };
+        match self.process {
+            Process::Down | Process::Waiting { .. } => next.start(at, [Action::Announce]),
+            Process::Starting { .. } | Process::Running { .. } => (next, does([Action::Announce])),
+        }
+    }
+
+    /// `d`: what runs is asked to end, and woken so that it can; what is due is
+    /// due no more.
+    fn stop(self) -> (Self, Actions) {
+        let want = Want::Down;
+        match self.process {
+            Process::Running { pid, .. } => {
+                let process = Process::Running { pid, paused: false };
+                let next = Self {
+                    process,
+                    want,
+                    ..self
+                };
+                let signals = [Signal::SIGTERM, Signal::SIGCONT];
+                let [end, wake] = signals.map(|signal| Action::Send(pid, signal));
+                (next, does([end, wake, Action::Announce]))
+            }
+            // Out of reach until it is known which process it is.
+            Process::Starting { .. } => (Self { want, ..self }, does([Action::Announce])),
+            Process::Down | Process::Waiting { .. } => {
+                let process = Process::Down;
+                let next = Self {
+                    process,
+                    want,
+                    ..self
+                };
+                if self.leaving {
+                    (next, does([Action::Announce, Action::Quit]))
+                } else {
+                    (next, does([Action::Announce]))
+                }
+            }
+        }
+    }
+
+    /// `x`: a process that is due still comes, and `supervise` exits when that
+    /// has died, as the original does in `svc -ux`.
+    fn leave(self) -> (Self, Actions) {
+        let next = Self {
+            leaving: true,
+            ..self
+        };
+        match self.process {
+            Process::Down => (next, does([Action::Announce, Action::Quit])),
+            Process::Waiting { .. } | Process::Starting { .. } | Process::Running { .. } => {
+                (next, does([Action::Announce]))
+            }
+        }
+    }
+
+    fn pause(self, paused: bool, signal: Signal) -> (Self, Actions) {
+        match self.process {
+            Process::Running { pid, .. } => {
+                let process = Process::Running { pid, paused };
+                let next = Self { process, ..self };
+                (next, does([Action::Announce, Action::Send(pid, signal)]))
+            }
+            Process::Down | Process::Waiting { .. } | Process::Starting { .. } => {
+                (self, does([Action::Announce]))
+            }
+        }
+    }
+
+    fn send(self, signal: Signal) -> (Self, Actions) {
+        match self.process {
+            Process::Running { pid, .. } => (self, does([Action::Send(pid, signal)])),
+            Process::Down | Process::Waiting { .. } | Process::Starting { .. } => (self, does([])),
+        }
+    }
+}
+
+/// How long after one more failure, `failures` having gone before it: 1, 2, 4 …
+/// and at last 60 seconds.
+fn retry_after(failures: u8) -> Duration {
+    let doubled = 1_u64.checked_shl(u32::from(failures));
+    let seconds = doubled.map_or(LONGEST_RETRY_SECONDS, |seconds| {
+        seconds.min(LONGEST_RETRY_SECONDS)
+    });
+    Duration::from_secs(seconds)
+}

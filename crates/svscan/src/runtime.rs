@@ -1,0 +1,234 @@
+//! Carries out what the [table](crate::table) and its machines decide.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+
+use dt_os::clock::Moment;
+use dt_os::process::{Ending, Pid};
+
+use crate::machine::{Action, Event, Half};
+use crate::table::{Cause, Identity, Table, Trouble};
+
+/// What is in a service directory, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// `run` is there.
+    pub run: bool,
+    /// `log` is there, in any form.
+    pub log: bool,
+}
+
+/// Everything `svscan` asks of the system once it is running.
+///
+/// One implementation calls the kernel; the tests' one fails the call it is told to.
+pub trait World {
+    /// What a service's processes need from us as long as its entry lives.
+    type Held;
+
+    /// The monotonic clock.
+    fn now(&self) -> Moment;
+    /// A scan begins: what it looks at from here on is watched for changes.
+    fn begin_scan(&mut self);
+    /// The scan directory's names, in its own order.
+    fn names(&mut self) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<Self>>;
+    /// The directory behind a name; `None` where it is not a directory.
+    fn identify(&mut self, name: &OsStr) -> io::Result<Option<Identity>>;
+    /// What is in the directory.
+    fn examine(&mut self, name: &OsStr) -> io::Result<Content>;
+    /// Makes the pipe, where there is a log.
+    fn prepare(&mut self, log: bool) -> io::Result<Self::Held>;
+    /// Starts `supervise`; the error is the fork's.
+    fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Pid>;
+    /// The scan is over. Gives whether something that it looked at can change
+    /// without a [change](World::changed) being told.
+    fn end_scan(&mut self) -> bool;
+    /// Waits until a child has died, something has changed or the deadline has
+    /// passed; it may return earlier.
+    fn wait(&mut self, deadline: Option<Moment>);
+    /// Reaps one dead child.
+    fn reap(&mut self) -> Option<(Pid, Ending)>;
+    /// Whether something that the last scan looked at may have changed since.
+    fn changed(&mut self) -> bool;
+    /// Prints a warning.
+    fn warn(&mut self, about: Trouble, name: &OsStr, why: &io::Error);
+}
+
+/// Keeps all services running, for ever.
+pub fn run<W: World>(world: &mut W) -> ! {
+    let mut table = Table::new(world.now());
+    loop {
+        turn(&mut table, world);
+        world.wait(table.next_scan().map(|(at, _)| at));
+    }
+}
+
+/// One turn of the loop: deaths, changes, and a scan if one is due.
+pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) {
+    let now = world.now();
+    while let Some((pid, ending)) = world.reap() {
+        if let Some((service, event)) = table.died(pid, ending, now) {
+            settle(table, service, event, world);
+        }
+    }
+    if world.changed() {
+        table.scan_by(now, Cause::Changed);
+    }
+    if table.next_scan().is_some_and(|(at, _)| at <= now) {
+        scan(table, world);
+    }
+}
+
+/// Looks at every name in the scan directory, then at what has lost its name.
+fn scan<W: World>(table: &mut Table<W::Held>, world: &mut W) {
+    table.begin_scan();
+    world.begin_scan();
+    match visit_all(table, world) {
+        Ok(()) => {
+            for service in table.missed() {
+                settle(table, service, Event::Missed, world);
+            }
+        }
+        // Which names there are is not known: none counts as gone.
+        Err(why) => complain(table, Trouble::Reading, OsStr::new(""), &why, world),
+    }
+    let unseen = world.end_scan();
+    table.end_scan(world.now(), unseen);
+}
+
+fn visit_all<W: World>(table: &mut Table<W::Held>, world: &mut W) -> io::Result<()> {
+    for name in world.names()? {
+        let name = name?;
+        if !name.as_encoded_bytes().starts_with(b".") {
+            visit(table, &name, world);
+        }
+    }
+    Ok(())
+}
+
+fn visit<W: World>(table: &mut Table<W::Held>, name: &OsStr, world: &mut W) {
+    match world.identify(name) {
+        Ok(Some(identity)) => {
+            let now = world.now();
+            if table.found(identity, name, now) {
+                settle(table, identity, Event::Seen(now), world);
+            }
+        }
+        Ok(None) => {}
+        Err(why) => complain(table, Trouble::Stat, name, &why, world),
+    }
+}
+
+/// Takes `event` to its end: an action's outcome is an event too.
+pub fn settle<W: World>(
+    table: &mut Table<W::Held>,
+    service: Identity,
+    event: Event,
+    world: &mut W,
+) {
+    let mut next = Some(event);
+    while let Some(event) = next.take() {
+        let Some(actions) = table.step(service, event) else {
+            return;
+        };
+        for action in actions.into_iter().flatten() {
+            let outcome = perform(table, service, action, world);
+            next = next.or(outcome);
+        }
+    }
+}
+
+/// Gives the outcome of those actions that have one.
+fn perform<W: World>(
+    table: &mut Table<W::Held>,
+    service: Identity,
+    action: Action,
+    world: &mut W,
+) -> Option<Event> {
+    match action {
+        Action::ScanBy(at) => {
+            table.scan_by(at, Cause::Service);
+            None
+        }
+        Action::Forget => {
+            table.forget(service);
+            None
+        }
+        Action::Examine => Some(examine(table, service, world)),
+        Action::Prepare { log } => Some(prepare(table, service, log, world)),
+        Action::Start(half) => Some(start(table, service, half, world)),
+    }
+}
+
+fn examine<W: World>(table: &mut Table<W::Held>, service: Identity, world: &mut W) -> Event {
+    let name = name_of(table, service);
+    match world.examine(&name) {
+        Ok(Content { run, log }) => Event::Examined {
+            now: world.now(),
+            run,
+            log,
+        },
+        Err(why) => {
+            complain(table, Trouble::StatLog, &name, &why, world);
+            Event::ExamineFailed(world.now())
+        }
+    }
+}
+
+fn prepare<W: World>(
+    table: &mut Table<W::Held>,
+    service: Identity,
+    log: bool,
+    world: &mut W,
+) -> Event {
+    match world.prepare(log) {
+        Ok(held) => {
+            table.hold(service, held);
+            Event::Prepared {
+                now: world.now(),
+                log,
+            }
+        }
+        Err(why) => {
+            let name = name_of(table, service);
+            complain(table, Trouble::Pipe, &name, &why, world);
+            Event::PrepareFailed(world.now())
+        }
+    }
+}
+
+fn start<W: World>(
+    table: &mut Table<W::Held>,
+    service: Identity,
+    half: Half,
+    world: &mut W,
+) -> Event {
+    let started = match (table.name(service), table.held(service)) {
+        (Some(name), Some(held)) => world.start(half, name, held),
+        // Cannot happen: nothing is started before it has been prepared.
+        _ => Err(io::ErrorKind::NotFound.into()),
+    };
+    match started {
+        Ok(pid) => Event::Started(half, pid, world.now()),
+        Err(why) => {
+            let name = name_of(table, service);
+            complain(table, Trouble::Fork(half), &name, &why, world);
+            Event::StartFailed(half, world.now())
+        }
+    }
+}
+
+fn name_of<H>(table: &Table<H>, service: Identity) -> OsString {
+    table.name(service).unwrap_or_default().to_os_string()
+}
+
+fn complain<W: World>(
+    table: &mut Table<W::Held>,
+    about: Trouble,
+    name: &OsStr,
+    why: &io::Error,
+    world: &mut W,
+) {
+    if table.complain(about, name, world.now()) {
+        world.warn(about, name, why);
+    }
+}

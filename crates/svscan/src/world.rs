@@ -1,0 +1,231 @@
+//! The system, by way of `dt-os`.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::{Metadata, ReadDir};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use dt_cli::Message;
+use dt_os::clock::Moment;
+use dt_os::exec::Image;
+use dt_os::process::{ChildSignal, Ending, Launch, Pid};
+use dt_os::signals::{Signal, SignalPipe};
+use dt_os::wait::{self, Interest};
+use dt_os::watch::Mounts;
+use dt_os::{descriptor, file, process, startup};
+
+use crate::machine::Half;
+use crate::paths::Watched;
+use crate::runtime::{Content, World};
+use crate::table::{Identity, Trouble};
+
+const STANDARD_INPUT: RawFd = 0;
+const STANDARD_OUTPUT: RawFd = 1;
+
+/// The pipe from a service to its log. Both ends stay open here as long as the
+/// service has its entry: so neither side sees the other's end, and what is in
+/// the pipe outlives both.
+#[derive(Debug)]
+pub struct Pipe {
+    reading: OwnedFd,
+    writing: OwnedFd,
+}
+
+/// The kernel.
+///
+/// Each source of news may be missing, for want of descriptors or of /proc. It
+/// is asked for again in every scan, and as long as it is missing there is one
+/// every five seconds, as in the original.
+#[derive(Debug)]
+pub struct Kernel {
+    deaths: Option<SignalPipe>,
+    watched: Option<Watched>,
+    mounts: Option<Mounts>,
+    mounts_changed: bool,
+}
+
+impl Kernel {
+    /// Catches SIGCHLD; in children it becomes again what it was for us.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            deaths: SignalPipe::watch(Signal::SIGCHLD).ok(),
+            watched: Watched::new().ok(),
+            mounts: Mounts::new().ok(),
+            mounts_changed: false,
+        }
+    }
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World for Kernel {
+    type Held = Option<Pipe>;
+
+    fn now(&self) -> Moment {
+        Moment::now()
+    }
+
+    fn begin_scan(&mut self) {
+        self.deaths = self
+            .deaths
+            .take()
+            .or_else(|| SignalPipe::watch(Signal::SIGCHLD).ok());
+        self.watched = self.watched.take().or_else(|| Watched::new().ok());
+        self.mounts = self.mounts.take().or_else(|| Mounts::new().ok());
+        if let Some(watched) = &mut self.watched {
+            watched.begin();
+        }
+    }
+
+    fn names(&mut self) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
+        let names = |entries: ReadDir| entries.map(|entry| Ok(entry?.file_name()));
+        std::fs::read_dir(".").map(names)
+    }
+
+    fn identify(&mut self, name: &OsStr) -> io::Result<Option<Identity>> {
+        if let Some(watched) = &mut self.watched {
+            watched.follow(name);
+        }
+        let found = std::fs::metadata(name)?;
+        Ok(found.is_dir().then(|| identity(&found)))
+    }
+
+    fn examine(&mut self, name: &OsStr) -> io::Result<Content> {
+        let content = content(Path::new(name))?;
+        match &mut self.watched {
+            // Watched, and only then looked at again: nothing comes in between.
+            Some(watched) if !content.run => {
+                watched.all_of(name);
+                self::content(Path::new(name))
+            }
+            Some(_) | None => Ok(content),
+        }
+    }
+
+    fn prepare(&mut self, log: bool) -> io::Result<Self::Held> {
+        if !log {
+            return Ok(None);
+        }
+        let (reading, writing) = descriptor::pipe()?;
+        // A pipe must not take the last descriptor: without one the directory
+        // could no longer be read, and nothing would be restarted.
+        descriptor::duplicate(&reading)?;
+        Ok(Some(Pipe { reading, writing }))
+    }
+
+    fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Pid> {
+        let (argument, suffix, directory) = match half {
+            Half::Main => (name, "", None),
+            Half::Log => (OsStr::new("log"), "/log", Some(file::c_name(name)?)),
+        };
+        let descriptors = held.as_ref().map(|pipe| match half {
+            Half::Main => (pipe.writing.as_fd(), STANDARD_OUTPUT),
+            Half::Log => (pipe.reading.as_fd(), STANDARD_INPUT),
+        });
+        let excuse = |what: &str, suffix: &str| {
+            let pieces = ["unable to ".as_ref(), what.as_ref(), name, suffix.as_ref()];
+            Message::new("svscan", "warning").pieces(&pieces).excuse()
+        };
+        let image = supervise(argument)?;
+        Launch {
+            image: &image,
+            descriptors: descriptors.as_slice(),
+            directory: directory.as_ref(),
+            child_signal: ChildSignal::Inherited,
+            descriptor_excuse: &excuse("set up descriptors for ", suffix),
+            directory_excuse: &excuse("switch to ", ""),
+            exec_excuse: &excuse("start supervise ", suffix),
+        }
+        .start()
+    }
+
+    fn end_scan(&mut self) -> bool {
+        let all_watched = self.watched.as_mut().is_some_and(Watched::end);
+        !all_watched || self.mounts.is_none() || self.deaths.is_none()
+    }
+
+    fn wait(&mut self, deadline: Option<Moment>) {
+        let deaths = self
+            .deaths
+            .as_ref()
+            .map(|fd| (fd.as_fd(), Interest::Readable));
+        let watched = self.watched.as_ref();
+        let watched = watched.map(|watched| (watched.watches().as_fd(), Interest::Readable));
+        let mounts = self
+            .mounts
+            .as_ref()
+            .map(|fd| (fd.as_fd(), Interest::Urgent));
+        // It can fail only for want of kernel memory; the turn that follows is
+        // then one more than needed.
+        let ready = wait::until_ready([deaths, watched, mounts], deadline);
+        self.mounts_changed |= ready.is_ok_and(|[.., mounts]| mounts);
+        if let Some(deaths) = &mut self.deaths {
+            // Before reaping, or a death in between would be lost.
+            deaths.drain();
+        }
+    }
+
+    fn reap(&mut self) -> Option<(Pid, Ending)> {
+        process::reap()
+    }
+
+    fn changed(&mut self) -> bool {
+        let mounts = std::mem::take(&mut self.mounts_changed);
+        self.watched.as_ref().is_some_and(Watched::changed) || mounts
+    }
+
+    fn warn(&mut self, about: Trouble, name: &OsStr, why: &io::Error) {
+        let (what, suffix) = match about {
+            Trouble::Reading => ("unable to read directory", ""),
+            Trouble::Stat => ("unable to stat ", ""),
+            Trouble::StatLog => ("unable to stat ", "/log"),
+            Trouble::Pipe => ("unable to create pipe for ", ""),
+            Trouble::Fork(Half::Main) => ("unable to fork for ", ""),
+            Trouble::Fork(Half::Log) => ("unable to fork for ", "/log"),
+        };
+        dt_cli::warn("svscan", &[what.as_ref(), name, suffix.as_ref()], why);
+    }
+}
+
+/// `supervise ARGUMENT`, found along our own `PATH`.
+fn supervise(argument: &OsStr) -> io::Result<Image> {
+    let environment: &[CString] = startup::environment();
+    let path = dt_chain::inherited_path();
+    Image::searched(
+        &["supervise".as_ref(), argument],
+        path.as_deref(),
+        environment,
+    )
+}
+
+fn identity(found: &Metadata) -> Identity {
+    Identity {
+        device: found.dev(),
+        inode: found.ino(),
+        born: found.created().ok(),
+    }
+}
+
+fn content(directory: &Path) -> io::Result<Content> {
+    Ok(Content {
+        log: exists(&directory.join("log"))?,
+        // Where that cannot be told, `supervise` will say so.
+        run: exists(&directory.join("run")).unwrap_or(true),
+    })
+}
+
+/// Whether `file` is there, in any form; a link to nowhere is not.
+fn exists(file: &Path) -> io::Result<bool> {
+    match std::fs::metadata(file) {
+        Ok(_) => Ok(true),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(why) => Err(why),
+    }
+}

@@ -1,0 +1,425 @@
+//! Every sequence of things that can happen to two names, up to a length, with
+//! every call failing that can fail, on a system that is only pretended.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on panics with the reason"
+)]
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use dt_os::Errno;
+use dt_os::clock::Moment;
+use dt_os::process::{Ending, Pid};
+use svscan::machine::{Half, PERIOD, Process, Reason, Stage};
+use svscan::runtime::{Content, World, turn};
+use svscan::table::{Identity, Table, Trouble};
+
+/// What is done to the system between two turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    /// The first name appears, with a log, the second without; or it is another
+    /// directory from now on.
+    Make(usize),
+    /// A second name for the first directory.
+    Link,
+    Remove(usize),
+    /// A process of the first service ends.
+    Kill(Half),
+    Exit(Half, i32),
+    /// Nothing happens until the next scan.
+    Wait,
+    /// From now on this call fails, until the next scan but one.
+    Break(Call),
+}
+
+const DEEDS: [Deed; 18] = [
+    Deed::Make(0),
+    Deed::Make(1),
+    Deed::Link,
+    Deed::Remove(0),
+    Deed::Remove(1),
+    Deed::Kill(Half::Main),
+    Deed::Kill(Half::Log),
+    Deed::Exit(Half::Main, 0),
+    Deed::Exit(Half::Main, 111),
+    Deed::Exit(Half::Log, 0),
+    Deed::Wait,
+    Deed::Break(Call::Names),
+    Deed::Break(Call::Identify),
+    Deed::Break(Call::Examine),
+    Deed::Break(Call::Prepare),
+    Deed::Break(Call::Start(Half::Main)),
+    Deed::Break(Call::Start(Half::Log)),
+    Deed::Break(Call::Unfinished),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    Names,
+    Identify,
+    Examine,
+    Prepare,
+    Start(Half),
+    /// Not a failure: `run` is missing.
+    Unfinished,
+}
+
+/// Counts the pipes that exist.
+struct Pipe {
+    log: bool,
+    living: Rc<Cell<usize>>,
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.living.set(self.living.get() - 1);
+    }
+}
+
+#[derive(Default)]
+struct Pretended {
+    now: Duration,
+    /// Name, and the number of the directory behind it.
+    names: BTreeMap<&'static str, u64>,
+    directories: u64,
+    processes: BTreeMap<i32, (u64, Half)>,
+    dead: Vec<(Pid, Ending)>,
+    next_pid: i32,
+    changed: bool,
+    unfinished_scan: bool,
+    broken: Option<Call>,
+    pipes: Rc<Cell<usize>>,
+}
+
+/// Between two scans at the least.
+const BREATHER: Duration = Duration::from_millis(10);
+
+const NAMES: [&str; 2] = ["a", "b"];
+
+impl Pretended {
+    fn does(&mut self, deed: Deed) {
+        match deed {
+            Deed::Make(which) => {
+                self.directories += 2;
+                // Odd numbers have a log.
+                self.names
+                    .insert(NAMES[which], self.directories + 1 - which as u64);
+                self.changed = true;
+            }
+            Deed::Link => {
+                if let Some(directory) = self.names.get(NAMES[0]).copied() {
+                    self.names.insert("z", directory);
+                    self.changed = true;
+                }
+            }
+            Deed::Remove(which) => {
+                self.names.remove(NAMES[which]);
+                self.changed = true;
+            }
+            Deed::Kill(half) => self.ends(half, Ending::Killed(9)),
+            Deed::Exit(half, code) => self.ends(half, Ending::Exited(code)),
+            Deed::Wait => {}
+            Deed::Break(call) => self.broken = Some(call),
+        }
+    }
+
+    fn ends(&mut self, half: Half, ending: Ending) {
+        let mut processes = self.processes.iter();
+        let found = processes.find(|(_, (_, which))| *which == half);
+        if let Some(pid) = found.map(|(pid, _)| *pid) {
+            self.processes.remove(&pid);
+            self.dead.push((Pid::from_raw(pid), ending));
+        }
+    }
+
+    fn fails(&self, call: Call) -> io::Result<()> {
+        if self.broken == Some(call) {
+            return Err(Errno::EMFILE.into());
+        }
+        Ok(())
+    }
+}
+
+impl World for Pretended {
+    type Held = Pipe;
+
+    fn now(&self) -> Moment {
+        Moment::at(self.now)
+    }
+
+    fn begin_scan(&mut self) {}
+
+    fn names(&mut self) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
+        let mut names: Vec<_> = self
+            .names
+            .keys()
+            .map(|name| Ok(OsString::from(name)))
+            .collect();
+        names.push(Ok(".hidden".into()));
+        self.unfinished_scan = self.broken == Some(Call::Names);
+        // Half way through, so that some names have been found.
+        if let Err(why) = self.fails(Call::Names) {
+            names.insert(names.len() / 2, Err(why));
+        }
+        Ok(names.into_iter())
+    }
+
+    fn identify(&mut self, name: &OsStr) -> io::Result<Option<Identity>> {
+        self.fails(Call::Identify)?;
+        assert_ne!(name, ".hidden");
+        Ok(Some(Identity {
+            device: 1,
+            inode: self.names[name.to_str().unwrap()],
+            born: None,
+        }))
+    }
+
+    fn examine(&mut self, name: &OsStr) -> io::Result<Content> {
+        self.fails(Call::Examine)?;
+        Ok(Content {
+            run: self.broken != Some(Call::Unfinished),
+            log: self.names[name.to_str().unwrap()] % 2 == 1,
+        })
+    }
+
+    fn prepare(&mut self, log: bool) -> io::Result<Pipe> {
+        self.fails(Call::Prepare)?;
+        let living = Rc::clone(&self.pipes);
+        living.set(living.get() + 1);
+        Ok(Pipe { log, living })
+    }
+
+    fn start(&mut self, half: Half, name: &OsStr, held: &Pipe) -> io::Result<Pid> {
+        self.fails(Call::Start(half))?;
+        let directory = self.names[name.to_str().unwrap()];
+        assert!(
+            !self
+                .processes
+                .values()
+                .any(|running| *running == (directory, half)),
+            "a second {half:?} for directory {directory}"
+        );
+        assert_eq!(held.log, directory % 2 == 1, "the pipe of another service");
+        assert!(held.log || half == Half::Main, "a log that is not there");
+        self.next_pid += 1;
+        self.processes.insert(self.next_pid, (directory, half));
+        Ok(Pid::from_raw(self.next_pid))
+    }
+
+    fn end_scan(&mut self) -> bool {
+        false
+    }
+
+    fn wait(&mut self, _deadline: Option<Moment>) {}
+
+    fn reap(&mut self) -> Option<(Pid, Ending)> {
+        self.dead.pop()
+    }
+
+    fn changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    fn warn(&mut self, _about: Trouble, _name: &OsStr, _why: &io::Error) {}
+}
+
+struct Tried {
+    world: Pretended,
+    table: Table<Pipe>,
+}
+
+impl Tried {
+    fn after(deeds: &[Deed]) -> Self {
+        let world = Pretended::default();
+        let table = Table::new(world.now());
+        let mut tried = Self { world, table };
+        tried.turn();
+        for deed in deeds {
+            tried.world.does(*deed);
+            if *deed == Deed::Wait {
+                tried.pass_time();
+            }
+            tried.turn();
+        }
+        tried
+    }
+
+    /// To the next scan, or a second on where none is due; then nothing is broken
+    /// any longer.
+    fn pass_time(&mut self) {
+        let second = self.world.now().plus(Duration::from_secs(1));
+        let to = self.table.next_scan().map_or(second, |(at, _)| at);
+        self.world.now = to.since(Moment::default()).max(self.world.now);
+        self.turn();
+        self.world.broken = None;
+    }
+
+    fn turn(&mut self) {
+        turn(&mut self.table, &mut self.world);
+        self.check();
+    }
+
+    fn check(&self) {
+        let mut held = 0;
+        for (service, state) in self.table.services() {
+            let known = matches!(state.stage, Stage::Known { .. });
+            held += usize::from(known);
+            assert_eq!(known, self.table.held(service).is_some(), "{state:?}");
+            assert!(state.listed || state.is_alive(), "{state:?} is not dropped");
+            if let Some(until) = wait_of(state.stage).filter(|_| state.listed) {
+                let (at, _) = self.table.next_scan().expect("a wait that nothing ends");
+                // A scan that could not be finished is repeated, as the original's.
+                let spacing = if self.world.unfinished_scan {
+                    PERIOD
+                } else {
+                    BREATHER
+                };
+                let soonest = self.world.now().plus(spacing);
+                assert!(at <= until.max(soonest), "{state:?} is forgotten");
+                assert!(
+                    until <= self.world.now().plus(PERIOD),
+                    "{state:?} for too long"
+                );
+            }
+        }
+        assert_eq!(held, self.world.pipes.get(), "pipes and entries");
+        let running: Vec<_> = self.table.processes().collect();
+        assert_eq!(running.len(), self.world.processes.len());
+        for (pid, service, half) in running {
+            assert_eq!(self.world.processes[&pid.as_raw()], (service.inode, half));
+            assert!(
+                self.table.held(service).is_some(),
+                "a process without its pipe"
+            );
+        }
+    }
+
+    /// Left alone, everything that has a name is up, within the time that the
+    /// original would take and a little.
+    fn check_that_all_comes_up(mut self) {
+        let start = self.world.now();
+        self.world.broken = None;
+        while let Some((at, _)) = self.table.next_scan() {
+            if at > start.plus(2 * PERIOD + Duration::from_secs(1)) {
+                break;
+            }
+            self.pass_time();
+        }
+        for directory in self.world.names.values() {
+            let log = (directory % 2 == 1).then_some((*directory, Half::Log));
+            for wanted in std::iter::once((*directory, Half::Main)).chain(log) {
+                let count = self
+                    .world
+                    .processes
+                    .values()
+                    .filter(|running| **running == wanted);
+                assert_eq!(count.count(), 1, "{wanted:?}");
+            }
+        }
+    }
+
+    /// What the future depends on.
+    fn key(&self) -> String {
+        let now = self.world.now;
+        let away = |moment: Moment| {
+            let now = Moment::at(now);
+            if moment >= now {
+                format!("+{:?}", moment.since(now))
+            } else {
+                // A process older than this is as good as any other.
+                format!("-{:?}", now.since(moment).min(PERIOD))
+            }
+        };
+        let process = |process| match process {
+            Process::Down => "-".to_owned(),
+            Process::Waiting(wait) => format!("{:?}{}", wait.because, away(wait.until)),
+            Process::Running { since, .. } => format!("R{}", away(since)),
+        };
+        let mut services: Vec<_> = self
+            .table
+            .services()
+            .map(|(identity, state)| {
+                let stage = match state.stage {
+                    Stage::New { first_seen, wait } => {
+                        let wait = wait.map(|wait| (wait.because, away(wait.until)));
+                        format!("N{}{wait:?}", away(first_seen))
+                    }
+                    Stage::Known { main, log } => {
+                        format!("{}|{:?}", process(main), log.map(process))
+                    }
+                };
+                let names = self.world.names.iter();
+                let names: Vec<_> = names
+                    .filter(|(_, known)| **known == identity.inode)
+                    .collect();
+                let names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
+                format!("{names:?}{}{}{stage}", state.listed, identity.inode % 2)
+            })
+            .collect();
+        services.sort();
+        let mut key = services.join(" ");
+        let scan = self.table.next_scan().map(|(at, cause)| (away(at), cause));
+        write!(key, " {scan:?} {:?}", self.world.broken).unwrap();
+        key
+    }
+}
+
+/// The end of the wait that comes first.
+fn wait_of(stage: Stage) -> Option<Moment> {
+    let of = |process| match process {
+        Process::Waiting(wait) => Some(wait),
+        Process::Down | Process::Running { .. } => None,
+    };
+    match stage {
+        Stage::New { wait, .. } => wait.map(|wait| wait.until),
+        Stage::Known { main, log } => match (of(main), log.and_then(of)) {
+            // Where there is no process to be had, the log waits with the service.
+            (Some(main), _) if main.because == Reason::ForkFailed => Some(main.until),
+            (main, log) => main.into_iter().chain(log).map(|wait| wait.until).min(),
+        },
+    }
+}
+
+/// More services than this at a time show nothing new.
+const CROWD: usize = 3;
+
+/// So many states are enough.
+const ENOUGH: usize = 20_000;
+
+#[test]
+fn whatever_happens_in_whatever_order_the_rules_hold() {
+    let mut seen = HashSet::new();
+    let mut reached = vec![Vec::new()];
+    while !reached.is_empty() {
+        let mut next = Vec::new();
+        for deeds in reached {
+            for deed in DEEDS {
+                let deeds: Vec<_> = [deeds.as_slice(), &[deed]].concat();
+                let tried = std::panic::catch_unwind(|| {
+                    let tried = Tried::after(&deeds);
+                    let key = (tried.table.services().count() <= CROWD).then(|| tried.key());
+                    tried.check_that_all_comes_up();
+                    key
+                });
+                let key = tried.unwrap_or_else(|_| panic!("after {deeds:?}"));
+                if key.is_some_and(|key| seen.insert(key)) {
+                    next.push(deeds);
+                }
+            }
+        }
+        reached = next;
+        eprintln!("{} states, {} of them new", seen.len(), reached.len());
+        if seen.len() > ENOUGH {
+            break;
+        }
+    }
+    assert!(seen.len() > 500, "only {} states were reached", seen.len());
+}

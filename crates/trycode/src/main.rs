@@ -1,0 +1,5 @@
+//! The program `trycode`.
+
+fn main() -> dt_cli::Exit {
+    dt_cli::program(trycode::run)
+}
