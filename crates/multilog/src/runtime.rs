@@ -422,7 +422,6 @@ impl<F> Engine<F> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "that is how it comes")]
 fn no_memory(_why: io::Error) -> Stop {
     Stop::Fatal(Fatal::plain("multilog", &["out of memory".as_ref()]))
 }
