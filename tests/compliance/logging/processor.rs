@@ -152,13 +152,25 @@ fn its_state_is_handed_over() {
 #[test]
 fn it_may_remove_its_files() {
     check("multilog_processor_may_remove_its_files", |case| {
-        for files in ["processed", "newstate", "processed newstate", "state"] {
-            let _ = std::fs::remove_dir_all(case.scratch.join("d"));
-            let command = format!("!cat; echo s >&5; rm -f {files}");
-            multilog(case, &["s4096", &command, "./d"], one_file());
-            listing(case, "d");
-        }
+        removes(case, "processed");
+        removes(case, "state");
     });
+}
+
+#[test]
+fn it_may_remove_its_new_state() {
+    check("multilog_processor_may_remove_its_new_state", |case| {
+        removes(case, "newstate");
+        removes(case, "processed newstate");
+    });
+}
+
+/// A processor that removes some of its files.
+fn removes(case: &mut Case, files: &str) {
+    let _ = std::fs::remove_dir_all(case.scratch.join("d"));
+    let command = format!("!cat; echo s >&5; rm -f {files}");
+    multilog(case, &["s4096", &command, "./d"], one_file());
+    listing(case, "d");
 }
 
 #[test]
