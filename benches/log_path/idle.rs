@@ -10,7 +10,9 @@ use std::time::Duration;
 
 /// Prints the table.
 pub fn report(ours: &Path, original: Option<&Path>, scratch: &Path) {
-    println!("\nPrivate memory of an idle process in kB, without and with its page tables.\n");
+    println!(
+        "\nPrivate dirty memory of an idle process in kB, without and with its page tables.\n"
+    );
     println!("| program | original | ours |\n|---|---|---|");
     for program in ["multilog", "supervise"] {
         let show = |directory| match measure(program, directory, scratch) {
@@ -23,7 +25,8 @@ pub fn report(ours: &Path, original: Option<&Path>, scratch: &Path) {
 }
 
 struct Memory {
-    /// Pages that no other process has, clean and dirty.
+    /// Pages that it alone has and has written to; clean ones are the file's, which
+    /// all processes of the same program share.
     private: u64,
     /// The tables that say where they are.
     tables: u64,
@@ -91,7 +94,7 @@ fn memory_of(pid: u32) -> Result<Memory, Box<dyn Error>> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     Ok(Memory {
-        private: field(&rollup, "Private_Clean:")? + field(&rollup, "Private_Dirty:")?,
+        private: field(&rollup, "Private_Dirty:")?,
         tables: field(&status, "VmPTE:")?,
     })
 }

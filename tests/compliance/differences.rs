@@ -15,6 +15,26 @@ pub struct Difference {
 /// All of them, by case, in alphabetical order.
 pub const DIFFERENCES: &[Difference] = &[
     Difference {
+        case: "control_is_a_plain_file",
+        reason: "The original runs what a plain file named control contains, and then is \
+                 busy without end; ours refuses such a file.",
+    },
+    Difference {
+        case: "edits_of_a_variable_that_is_there_twice",
+        reason: "The original replaces or removes only the first of several variables of \
+                 one name, so that the old value may win; ours does so with all.",
+    },
+    Difference {
+        case: "envdir_dangling_link",
+        reason: "The original gives a link to nothing the value of the file before it; \
+                 ours takes it for an empty file.",
+    },
+    Difference {
+        case: "fghack_with_child_ignored",
+        reason: "Started with CHLD ignored the original loses its child's exit code; ours \
+                 does not.",
+    },
+    Difference {
         case: "multilog_a_closed_standard_error",
         reason: "The original dies of the next alert once nobody reads its standard \
                  error, and loses lines; ours drops the alert and goes on.",
@@ -87,10 +107,6 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "As for current.",
     },
     Difference {
-        case: "multilog_recovery_directory_in_the_place_of_processed",
-        reason: "As for current.",
-    },
-    Difference {
         case: "multilog_recovery_empty_unfinished_current",
         reason: "The original makes an empty .u file of an empty log, which may push out \
                  a good one; ours drops it.",
@@ -126,6 +142,53 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         case: "multilog_the_signal_of_a_broken_pipe",
         reason: "Ours ignores it, so that nobody's closing of a pipe costs a line.",
+        case: "commands_to_a_crash_loop",
+        reason: "The original hears commands only between the pauses after its starts, one \
+                 byte each time; ours hears them at once.",
+    },
+    Difference {
+        case: "path_with_a_file",
+        reason: "The original looks no further than a part of PATH that is a file; ours \
+                 goes on.",
+    },
+    Difference {
+        case: "path_with_an_unsearchable_directory",
+        reason: "The original says access denied of what is nowhere, where a part of PATH \
+                 may not be searched; ours says that the file does not exist.",
+    },
+    Difference {
+        case: "setlock_without_standard_error",
+        reason: "Started without standard error the original writes its messages into the \
+                 lock; ours keeps the lock clear of it.",
+    },
+    Difference {
+        case: "standard_descriptors_are_closed",
+        reason: "Started without standard descriptors the original writes its messages \
+                 into supervise/lock; ours keeps its files clear of them.",
+    },
+    Difference {
+        case: "status_new_is_a_link",
+        reason: "The original writes through a link named status.new and spoils what it \
+                 points to; ours does not follow it.",
+    },
+    Difference {
+        case: "svc_writes_over_a_plain_file",
+        reason: "The original writes its letters over a plain file named control; ours \
+                 says that it is none of supervise's.",
+    },
+    Difference {
+        case: "svscan_path_with_a_file",
+        reason: "As for path_with_a_file: ours goes on to find supervise.",
+    },
+    Difference {
+        case: "svscan_with_child_ignored",
+        reason: "Started with CHLD ignored the original never starts a supervise again; \
+                 ours does.",
+    },
+    Difference {
+        case: "svstat_status_is_a_directory",
+        reason: "Where status cannot be read the original shows what it has read before; \
+                 ours says so.",
     },
     Difference {
         case: "tai64n_input_that_is_not_there_yet",

@@ -50,16 +50,16 @@ impl Case {
     /// most of them only wait. What they saw is written down in the rows' order.
     pub fn side_by_side<R: Sync>(&mut self, rows: &[R], body: impl Fn(&mut Self, &R) + Sync) {
         for some in rows.chunks(AT_ONCE) {
-            let seen = std::thread::scope(|scope| {
+            let seen = thread::scope(|scope| {
                 let threads = some.iter().map(|row| {
                     scope.spawn(|| {
                         let mut case = Self::new(self.suite.clone());
-                        body(&mut case, row);
+                        bounded(&mut case, |case| body(case, row));
                         case.transcript
                     })
                 });
                 let threads: Vec<_> = threads.collect();
-                let ended = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+                let ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
                 ended.collect::<Result<Vec<_>, _>>()
             });
             match seen {

@@ -1,9 +1,11 @@
 //! A service under a supervise, and waiting until both have come to rest.
 
+use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use dt_os::clock::Moment;
 use dt_os::file::How;
@@ -20,6 +22,9 @@ pub enum Manners {
     LivesOn,
 }
 
+/// Somewhat more than the pause that supervise makes after a start.
+const PAUSE: Duration = Duration::from_millis(1200);
+
 /// The signals that the service writes down.
 const HEARD: [&str; 5] = ["HUP", "INT", "ALRM", "TERM", "CONT"];
 
@@ -31,6 +36,7 @@ pub struct Service {
     stamp: Vec<u8>,
     changed: (i64, i64),
     read: usize,
+    started: (usize, Instant),
 }
 
 impl Service {
@@ -45,14 +51,25 @@ impl Service {
     }
 
     /// Starts the supervise of `suite` on the directory `d`.
+    ///
+    /// Whoever runs the tests may ignore INT, as a shell makes its background
+    /// jobs do; here every signal has its default.
     pub fn supervise(case: &Case, suite: &Suite) -> Self {
+        let mut command = Command::new("env");
+        command
+            .arg("--default-signal")
+            .arg(suite.program("supervise"))
+            .arg("d")
+            .current_dir(case.scratch.path())
+            .env("PATH", suite.path());
         let mut service = Self {
             directory: case.scratch.join("d"),
-            supervise: start_quietly(case, suite.command("supervise", &case.scratch).arg("d")),
+            supervise: start_quietly(case, &mut command),
             pids: Vec::new(),
             stamp: Vec::new(),
             changed: (0, 0),
             read: 0,
+            started: (0, Instant::now()),
         };
         service.rest();
         service.look();
@@ -95,12 +112,13 @@ impl Service {
     }
 
     /// Waits until nothing moves any more: no command waits in the FIFO, supervise
-    /// sleeps, and the service is either down or sleeps with its signals taken.
+    /// sleeps, no start is due, and the service is either down or sleeps with its
+    /// signals taken.
     pub fn rest(&mut self) {
         let mut rests = 0;
         let mut last = Vec::new();
         until("supervise and the service rest", || {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
             let now = fs::read(self.directory.join("supervise/status")).unwrap_or_default();
             let resting = self.is_resting();
             rests = if resting && last == now { rests + 1 } else { 0 };
@@ -116,9 +134,18 @@ impl Service {
         }
         let pid = self.pid();
         let supervise = self.supervise.pid();
-        let supervise_rests = !self.is_supervised()
-            || !waits(&self.directory.join("supervise/control")) && state(supervise) == Some('S');
-        supervise_rests && (pid == 0 || self.service_rests(pid))
+        if !self.is_supervised() {
+            return pid == 0 || self.service_rests(pid);
+        }
+        let starts = self.log().matches("ready ").count();
+        if starts != self.started.0 {
+            self.started = (starts, Instant::now());
+        }
+        // What is due is started when the pause since the last start is over.
+        let due = self.started.1.elapsed() < PAUSE || pid == 0 && status[17] == b'u';
+        !due && !waits(&self.directory.join("supervise/control"))
+            && state(supervise) == Some('S')
+            && (pid == 0 || self.service_rests(pid))
     }
 
     fn service_rests(&mut self, pid: u32) -> bool {
@@ -166,7 +193,7 @@ impl Service {
         line += if rewritten { "; status written" } else { "" };
         line += &self.heard();
         if let Some(code) = self.supervise.ended() {
-            line += &format!("; supervise exited {code}");
+            write!(line, "; supervise exited {code}").unwrap();
         }
         line
     }
@@ -196,14 +223,14 @@ impl Service {
         let mut words = String::new();
         // One that has died again may or may not have come as far as its note.
         if starts > 0 && self.pid() != 0 {
-            words += &format!("; started {starts}x");
+            write!(words, "; started {starts}x").unwrap();
         }
         let signals: Vec<_> = HEARD
             .into_iter()
             .filter(|name| new.lines().any(|line| line == *name))
             .collect();
         if !signals.is_empty() {
-            words += &format!("; heard {}", signals.join(" "));
+            write!(words, "; heard {}", signals.join(" ")).unwrap();
         }
         words
     }
@@ -223,11 +250,12 @@ pub fn start_quietly(case: &Case, command: &mut Command) -> Running {
 /// Writes the service directory `d`: its `run` writes the signals that it takes
 /// into `log`, and waits in a FIFO for a line that never comes.
 pub fn write_run(case: &Case, manners: Manners) {
-    let traps = HEARD
-        .into_iter()
-        .filter(|name| *name != "TERM" || manners == Manners::LivesOn)
-        .map(|name| format!("trap 'echo {name} >>log' {name}\n"))
-        .collect::<String>();
+    let mut traps = String::new();
+    for name in HEARD {
+        if name != "TERM" || manners == Manners::LivesOn {
+            writeln!(traps, "trap 'echo {name} >>log' {name}").unwrap();
+        }
+    }
     let script = format!(
         "#!/bin/sh\n{traps}exec 3<>fifo\necho \"ready $$\" >>log\nwhile :; do read -r line <&3; done\n"
     );

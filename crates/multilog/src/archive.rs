@@ -56,18 +56,16 @@ pub fn name(instant: Tai64N, code: Code) -> OsString {
 }
 
 /// The archives that must go so that fewer than `count` are left, the oldest by
-/// name first. `kept`, the one just made, is never among them.
+/// name first. The newest is never among them, as `count` is 2 at the least.
 #[must_use]
-pub fn surplus(names: Vec<OsString>, count: u64, kept: Option<&OsStr>) -> Vec<OsString> {
+pub fn surplus(names: Vec<OsString>, count: u64) -> Vec<OsString> {
     let mut archives: Vec<_> = names
         .into_iter()
         .filter(|name| label_of(name).is_some())
         .collect();
     archives.sort_unstable();
     let keep = usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
-    let surplus = archives.len().saturating_sub(keep);
-    archives.truncate(surplus);
-    archives.retain(|name| Some(name.as_os_str()) != kept);
+    archives.truncate(archives.len().saturating_sub(keep.max(1)));
     archives
 }
 
@@ -109,9 +107,8 @@ mod tests {
             .map(|secs| name(instant(at(secs, 0)), Code::Safe))
             .collect();
         names.extend(archives.iter().rev().cloned());
-        assert_eq!(surplus(names.clone(), 3, None), archives[..2]);
-        assert_eq!(surplus(names.clone(), 5, None), Vec::<OsString>::new());
-        let kept = [archives[0].clone(), archives[2].clone()];
-        assert_eq!(surplus(names, 2, Some(&archives[1])), kept);
+        assert_eq!(surplus(names.clone(), 3), archives[..2]);
+        assert_eq!(surplus(names.clone(), 5), Vec::<OsString>::new());
+        assert_eq!(surplus(names, 0), archives[..3]);
     }
 }

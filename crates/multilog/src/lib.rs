@@ -17,9 +17,9 @@ use dt_os::signals::{self, Signal, SignalPipe};
 use dt_os::{descriptor, entry, file, flow, startup};
 
 pub mod archive;
-pub mod folder;
-pub mod kernel;
-pub mod lines;
+mod folder;
+mod kernel;
+mod lines;
 pub mod pattern;
 pub mod record;
 pub mod rotate;

@@ -87,6 +87,56 @@ pub struct Found {
     pub newstate: Option<Seen>,
 }
 
+impl Found {
+    /// What is found after `step` has been carried out.
+    #[must_use]
+    pub const fn after(mut self, step: Step) -> Self {
+        const NEW: Option<Seen> = Some(Seen {
+            complete: false,
+            empty: true,
+            archived: false,
+        });
+        match step {
+            Step::SyncNames | Step::Open => {}
+            Step::Remove(name) | Step::Retire(name) => *self.place(name) = None,
+            Step::Archive(name, _) => {
+                if let Some(seen) = self.place(name) {
+                    seen.archived = true;
+                }
+            }
+            Step::CompletePrevious => {
+                if let Some(previous) = &mut self.previous {
+                    previous.complete = true;
+                }
+            }
+            Step::Process => {
+                self.newstate = NEW;
+                self.processed = NEW;
+                if let Some(processed) = &mut self.processed {
+                    processed.complete = true;
+                }
+            }
+            Step::AdoptState => {
+                self.state = self.newstate;
+                self.newstate = None;
+            }
+            Step::MakeState => self.state = NEW,
+            Step::MakeCurrent => self.current = NEW,
+        }
+        self
+    }
+
+    const fn place(&mut self, name: Name) -> &mut Option<Seen> {
+        match name {
+            Name::Current => &mut self.current,
+            Name::Previous => &mut self.previous,
+            Name::Processed => &mut self.processed,
+            Name::State => &mut self.state,
+            Name::NewState => &mut self.newstate,
+        }
+    }
+}
+
 /// What came before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Past {

@@ -68,7 +68,7 @@ pub fn run<W: World>(script: Script, start: Start<W::File>, world: &mut W) -> Re
 /// Starting: what a predecessor left is put in order and taken up.
 impl<F> Engine<F> {
     fn open<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
-        let old = self.old_record(session);
+        let old = Self::old_record(session);
         let mut pasts = Vec::new();
         for (number, log) in self.script.logs.iter().enumerate() {
             let directory = session
@@ -93,12 +93,12 @@ impl<F> Engine<F> {
             self.take_up(session, old)?;
         }
         session.record.unspooled = !self.spooled;
-        self.done(session)?;
+        self.done(session);
         session.commit()
     }
 
     /// The record of a multilog that was killed since the machine was started.
-    fn old_record<W: World<File = F>>(&self, session: &mut Session<'_, W>) -> Option<Record> {
+    fn old_record<W: World<File = F>>(session: &mut Session<'_, W>) -> Option<Record> {
         let keep = session.keep.as_ref()?;
         let mut bytes = vec![0; usize::try_from(SPOOL).unwrap_or(0)];
         let count = session.world.read_at(keep, &mut bytes, 0).unwrap_or(0);
@@ -113,21 +113,29 @@ impl<F> Engine<F> {
         session: &mut Session<'_, W>,
         old: Record,
     ) -> Result<(), Stop> {
-        if old.unspooled {
+        if old.script != session.record.script {
+            // What was given to whom is not what would be given now.
+            self.folders.iter_mut().for_each(Folder::block_done);
+        }
+        self.lines.resume(&old.held, old.midst);
+        let (mut position, script) = (old.position, session.record.script);
+        let logs = self.folders.iter().map(Folder::taken_up).collect();
+        session.record = Record {
+            script,
+            logs,
+            ..old
+        };
+        // A rotation may have been brought to its end just now. That must be on
+        // record before a byte is written to the new file.
+        session.commit()?;
+        if session.record.unspooled {
+            self.lines = Lines::new();
             for folder in &mut self.folders {
                 folder.block_done();
                 folder.mend_last_line(session)?;
             }
             return Ok(());
         }
-        self.lines.resume(&old.held, old.midst);
-        if old.script != session.record.script {
-            // What was given to whom is not what would be given now.
-            self.folders.iter_mut().for_each(Folder::block_done);
-        }
-        let (mut position, script) = (old.position, session.record.script);
-        session.record = Record { script, ..old };
-        self.match_entries(session);
         let mut stamp = Some(session.record.stamp).filter(|stamp| *stamp != [0; STAMP]);
         loop {
             let count = self.read_spool(session, position, BLOCK)?;
@@ -141,22 +149,6 @@ impl<F> Engine<F> {
         }
         self.end = position.max(SPOOL);
         Ok(())
-    }
-
-    /// The record's entries in the order of the script that runs now.
-    fn match_entries<W: World<File = F>>(&self, session: &mut Session<'_, W>) {
-        let old = std::mem::take(&mut session.record.logs);
-        session.record.logs = self
-            .folders
-            .iter()
-            .map(|folder| {
-                let now = folder.entry();
-                let then = old.iter().find(|entry| entry.directory == now.directory);
-                then.copied()
-                    .filter(|then| then.current == now.current)
-                    .unwrap_or(now)
-            })
-            .collect();
     }
 }
 
@@ -295,7 +287,7 @@ impl<F> Engine<F> {
             done += self.lines.fill(input, stamp.as_ref());
             self.lines.deal(&self.script, &mut self.folders, session)?;
         }
-        self.done(session)?;
+        self.done(session);
         if self.spooled {
             session.commit()?;
             self.empty_spool(session)?;
@@ -304,7 +296,7 @@ impl<F> Engine<F> {
     }
 
     /// The block is dealt with: the record says so from now on.
-    fn done<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
+    fn done<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) {
         session.taken = 0;
         let record = &mut session.record;
         record.position = self.end;
@@ -317,7 +309,6 @@ impl<F> Engine<F> {
             folder.block_done();
             record.logs.push(folder.entry());
         }
-        Ok(())
     }
 
     /// Empties the spool once it is long. All in it is dealt with, and a record
@@ -356,7 +347,7 @@ impl<F> Engine<F> {
     ) -> Result<(), Stop> {
         self.lines.end_line();
         self.lines.deal(&self.script, &mut self.folders, session)?;
-        self.done(session)?;
+        self.done(session);
         session.commit()
     }
 
@@ -367,7 +358,7 @@ impl<F> Engine<F> {
             }
         }
         // What was recorded of the first was recorded before the second.
-        self.done(session)?;
+        self.done(session);
         session.commit()
     }
 

@@ -48,7 +48,7 @@ impl<'a, W: World> Session<'a, W> {
             keep: None,
             block: vec![0; block],
             taken: 0,
-            encoded: Vec::with_capacity(SPOOL as usize),
+            encoded: Vec::new(),
         }
     }
 

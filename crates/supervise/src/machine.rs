@@ -145,6 +145,26 @@ impl Machine {
         }
     }
 
+    /// From when on a death is looked at; `None` for at once.
+    ///
+    /// A service that is to be up and dies too soon after its start stays
+    /// unburied until the next start may come. So its process id means nobody
+    /// else meanwhile, and who asks is told what the original tells of a service
+    /// in a crash loop: that it is up.
+    #[must_use]
+    pub fn deaths_from(&self) -> Option<Moment> {
+        match (self.process, self.want) {
+            (Process::Running { .. }, Want::Up) if !self.leaving => Some(self.not_before),
+            (
+                Process::Down
+                | Process::Waiting { .. }
+                | Process::Starting { .. }
+                | Process::Running { .. },
+                _,
+            ) => None,
+        }
+    }
+
     /// The state after `event`, which happened at the moment `at`, and what is to
     /// be done about it.
     #[must_use]

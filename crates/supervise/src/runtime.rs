@@ -49,21 +49,28 @@ pub struct Ready {
 /// Runs until `supervise` is to exit.
 pub fn run(state: Machine, world: &mut impl World) {
     let mut block = [0; BLOCK];
+    let mut unburied = false;
     let mut next = settle(state, Event::Boot, world);
     while let Some(state) = next {
-        next = turn(state, &mut block, world);
+        next = turn(state, &mut unburied, &mut block, world);
     }
 }
 
 /// One turn, always in this order: deaths, so that a command finds the state of
-/// affairs and a flood of commands does not hide a death; commands; what is due.
-fn turn(mut state: Machine, block: &mut [u8], world: &mut impl World) -> Option<Machine> {
-    let ready = world.wait(state.deadline());
-    if ready.children {
-        while let Some(pid) = world.reap() {
-            state = settle(state, Event::Died(pid), world)?;
-        }
-    }
+/// affairs and a flood of commands does not hide a death; commands, after which
+/// a death may count that did not before; what is due.
+///
+/// `unburied` says that a child may have died that is not reaped yet.
+fn turn(
+    mut state: Machine,
+    unburied: &mut bool,
+    block: &mut [u8],
+    world: &mut impl World,
+) -> Option<Machine> {
+    let burial = state.deaths_from().filter(|_| *unburied);
+    let ready = world.wait(burial.into_iter().chain(state.deadline()).min());
+    *unburied |= ready.children;
+    state = bury(state, unburied, world)?;
     if ready.control {
         // Nothing there after all, which is normal.
         let length = world.read_control(block).unwrap_or(0);
@@ -72,8 +79,20 @@ fn turn(mut state: Machine, block: &mut [u8], world: &mut impl World) -> Option<
                 state = settle(state, Event::Control(command), world)?;
             }
         }
+        state = bury(state, unburied, world)?;
     }
     settle(state, Event::Due, world)
+}
+
+/// Reaps the dead, if it is time for that.
+fn bury(mut state: Machine, unburied: &mut bool, world: &mut impl World) -> Option<Machine> {
+    while *unburied && state.deaths_from().is_none_or(|from| world.now() >= from) {
+        match world.reap() {
+            Some(pid) => state = settle(state, Event::Died(pid), world)?,
+            None => *unburied = false,
+        }
+    }
+    Some(state)
 }
 
 /// Takes `event` to its end: the outcome of a start is an event too. Gives the

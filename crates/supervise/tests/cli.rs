@@ -289,7 +289,8 @@ fn a_pause_of_what_is_not_there_does_not_show() {
 fn told_to_exit_it_does_when_the_service_dies() {
     let service = Service::new("echo up >> log; exec sleep 1000");
     let mut running = service.start();
-    service.until_up();
+    // Killed any sooner, it would not have come to say so.
+    until("the service runs", || service.words("log") == ["up"]);
     service.send("x");
     // Read in order, so that the exit is noted before the signal is sent.
     service.send("k");

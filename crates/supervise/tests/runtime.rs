@@ -18,6 +18,8 @@ struct Turn {
     /// The service dies.
     death: bool,
     control: &'static [u8],
+    /// So much later than the turn before, besides what is waited for.
+    later: Duration,
 }
 
 /// A world that plays a script and then runs out: its last turns send `dx` and
@@ -101,7 +103,9 @@ impl World for Scripted {
         let turn = self.turns.pop_front().unwrap_or(Turn {
             death: true,
             control: b"dx",
+            ..IDLE
         });
+        self.now = self.now.plus(turn.later);
         if turn.control.is_empty() && !turn.death {
             let due = deadline.expect("nothing can happen any more");
             self.now = self.now.max(due);
@@ -130,6 +134,7 @@ impl World for Scripted {
 const IDLE: Turn = Turn {
     death: false,
     control: b"",
+    later: Duration::ZERO,
 };
 
 #[test]
@@ -158,16 +163,46 @@ fn what_follows_the_command_to_exit_is_not_read() {
     assert_eq!(world.log, ["down"]);
 }
 
-/// In one turn, so that `x` finds what the death left behind: a start that is due.
 #[test]
 fn a_death_is_seen_before_the_commands_of_its_turn() {
     let both = Turn {
         death: true,
         control: b"d",
+        later: supervise::machine::PACE,
     };
     let world = Scripted::playing([both]).run(Want::Up);
-    let seen = ["start", "up", "down", "down", "down", "down"];
-    assert_eq!(world.log, seen, "no signal to the dead, no other start");
+    // The death makes room for the next start, which `d` then ends; and the last
+    // turn's `dx` finds nothing.
+    let seen = [
+        "start", "up", "down", "start", "up", "SIGTERM", "SIGCONT", "up",
+    ];
+    let last = ["down", "down", "down"];
+    assert_eq!(world.log, [&seen[..], &last[..]].concat());
+}
+
+/// Until the next start may come, who asks is told that it is up, as by the
+/// original, which sleeps all the while; but a command is obeyed.
+#[test]
+fn a_death_too_soon_after_the_start_waits_for_the_next_or_for_a_command() {
+    let dies = Turn {
+        death: true,
+        ..IDLE
+    };
+    let asked = Turn {
+        control: b"h",
+        ..IDLE
+    };
+    let stopped = Turn {
+        control: b"d",
+        ..IDLE
+    };
+    let early = Scripted::playing([dies, asked, stopped]).run(Want::Up);
+    let seen = ["start", "up", "SIGHUP", "SIGTERM", "SIGCONT", "up", "down"];
+    assert_eq!(early.log[..seen.len()], seen);
+    assert_eq!(early.now, Moment::default(), "waited for nothing");
+    let later = Scripted::playing([dies, asked, IDLE]).run(Want::Up);
+    assert_eq!(later.log[..5], ["start", "up", "SIGHUP", "down", "start"]);
+    assert_eq!(later.now, Moment::default().plus(supervise::machine::PACE));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! softlimit.
 
+use std::fmt::Write;
+
 use crate::harness::{Case, check};
 
 /// Hard limits, the same wherever the tests run; the shell's units are blocks of
@@ -33,7 +35,7 @@ pub fn limits(case: &Case, options: &str) -> String {
     for line in output.lines() {
         if let Some(name) = SHOWN.iter().find(|name| line.starts_with(**name)) {
             let numbers: Vec<_> = line[name.len()..].split_whitespace().take(2).collect();
-            words += &format!("\n  {name}: {}", numbers.join(" of "));
+            write!(words, "\n  {name}: {}", numbers.join(" of ")).unwrap();
         }
     }
     words
@@ -76,7 +78,7 @@ fn softlimit_options() {
             "-l 0 -m 50000000",
             "-o 10 --",
             "-c 0 -f 0",
-            "-t 0",
+            "-t 1000",
             "-p 0",
             "-r 0",
         ] {

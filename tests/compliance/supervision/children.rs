@@ -4,7 +4,7 @@ use dt_testkit::until;
 
 use crate::harness::{Case, check, signals};
 use crate::service::{self, Manners, Service, start_quietly};
-use crate::supervision::startup::svstat_now;
+use crate::supervision::startup::{Prepare, svstat_now};
 
 /// Lets supervise start `d/run` once, under the shell's `parent`, and gives what
 /// was said on standard output and standard error.
@@ -139,7 +139,7 @@ fn a_service_is_in_the_group_and_session_of_supervise() {
 #[test]
 fn what_cannot_be_started() {
     check("what_cannot_be_started", |case| {
-        let kinds: [(&str, fn(&Case)); 8] = [
+        let kinds: [(&str, Prepare); 8] = [
             ("missing", |case| {
                 case.scratch.directory("d");
             }),

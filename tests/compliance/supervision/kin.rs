@@ -36,7 +36,7 @@ fn fghack_runs_a_program_to_its_real_end() {
              grep pipe: | sort | uniq -c | sort -rn | sed -n 's/ *\\([0-9]*\\).*/\\1/;1p'",
         );
         case.shell("ulimit -n 4; fghack true");
-        case.shell("fghack sh -c 'grep -E \"^Sig(Blk|Ign)\" /proc/self/status' | sed -E 's/(:.)0000000080/\\10000000000/'");
+        case.shell("env --default-signal fghack sh -c 'grep -E \"^Sig(Blk|Ign)\" /proc/self/status' | sed -E 's/(:.)0000000080/\\10000000000/'");
     });
 }
 

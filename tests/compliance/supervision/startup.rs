@@ -1,12 +1,15 @@
 //! How supervise starts, or says why it does not.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::process::Command;
 
-use dt_testkit::{skipped_without_root, until};
+use dt_testkit::{skipped_without_root, until, until_some};
 
 use crate::harness::{Case, check, unprivileged};
 use crate::service::{Service, make_fifo, start_quietly};
+
+/// Leaves something in a case's scratch directory.
+pub type Prepare = fn(&Case);
 
 /// Runs supervise on `d`, where `prepare` has left something, and expects it to
 /// give up.
@@ -123,10 +126,10 @@ fn supervise_directory_by_a_link_is_made_where_the_link_points() {
 #[test]
 fn down_is_read_once() {
     check("down_is_read_once", |case| {
-        let kinds: [(&str, fn(&Case)); 5] = [
+        let kinds: [(&str, Prepare); 5] = [
             ("no down", |_| {}),
             ("down is a file", |case| {
-                drop(case.scratch.file("d/down", ""))
+                case.scratch.file("d/down", "");
             }),
             ("down is a directory", |case| {
                 case.scratch.directory("d/down");
@@ -191,7 +194,6 @@ fn supervise_files() {
                 let path = case.scratch.join("d/supervise").join(name);
                 let found = std::fs::symlink_metadata(path).unwrap();
                 let kind = found.file_type();
-                use std::os::unix::fs::FileTypeExt;
                 let kind = match () {
                     () if kind.is_fifo() => "FIFO",
                     () if kind.is_dir() => "directory",
@@ -201,7 +203,10 @@ fn supervise_files() {
                 let bits = found.permissions().mode() & 0o7777;
                 case.note(format!("  {name}: {kind} {bits:04o}"));
             }
-            let names = case.scratch.names("d/supervise");
+            let names = until_some("no status is being written", || {
+                let names = case.scratch.names("d/supervise");
+                (!names.contains(&"status.new".to_owned())).then_some(names)
+            });
             case.note(format!("  all: {}", names.join(" ")));
         });
     });
@@ -245,7 +250,7 @@ fn leftover_files_are_used_as_they_are() {
 #[test]
 fn odd_ok_files_do_not_hinder() {
     check("odd_ok_files_do_not_hinder", |case| {
-        let kinds: [(&str, fn(&Case)); 2] = [
+        let kinds: [(&str, Prepare); 2] = [
             ("ok is a file", |case| {
                 case.scratch.file("d/supervise/ok", "");
             }),
