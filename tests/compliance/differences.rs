@@ -15,6 +15,11 @@ pub struct Difference {
 /// All of them, by case, in alphabetical order.
 pub const DIFFERENCES: &[Difference] = &[
     Difference {
+        case: "commands_to_a_crash_loop",
+        reason: "The original hears commands only between the pauses after its starts, one \
+                 byte each time; ours hears them at once.",
+    },
+    Difference {
         case: "control_is_a_plain_file",
         reason: "The original runs what a plain file named control contains, and then is \
                  busy without end; ours refuses such a file.",
@@ -142,9 +147,6 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         case: "multilog_the_signal_of_a_broken_pipe",
         reason: "Ours ignores it, so that nobody's closing of a pipe costs a line.",
-        case: "commands_to_a_crash_loop",
-        reason: "The original hears commands only between the pauses after its starts, one \
-                 byte each time; ours hears them at once.",
     },
     Difference {
         case: "path_with_a_file",
