@@ -287,3 +287,21 @@ fn tai64nlocal_as_the_processor() {
         case.note(format!("lines {lines}"));
     });
 }
+
+#[test]
+fn without_a_state_after_a_clean_restart() {
+    check(
+        "multilog_processor_without_state_after_a_clean_restart",
+        |case| {
+            super::kit::prepare(case, "d", &[("current", 0o744, "before\n")]);
+            let mut logger = Logger::start(case, &["s4096", "!cat <&4; cat", "./d"]);
+            logger.write(one_file());
+            dt_testkit::until("it fails or archives", || {
+                logger.said().contains("pausing") || !archives(case, "d").is_empty()
+            });
+            let said = logger.said();
+            case.note(said);
+            logger.kill();
+        },
+    );
+}
