@@ -2,6 +2,7 @@
 
 mod alerts;
 mod disk;
+mod interchange;
 mod kit;
 mod lines;
 mod patterns;
