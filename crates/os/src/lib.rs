@@ -21,6 +21,7 @@ pub mod flow;
 pub mod identity;
 pub mod limits;
 pub mod local_time;
+pub mod memory;
 pub mod process;
 pub mod signals;
 pub mod startup;

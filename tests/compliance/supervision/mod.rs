@@ -3,7 +3,9 @@
 mod children;
 mod clients;
 mod control;
+mod interchange;
 mod kin;
+mod random;
 mod scanning;
 mod startup;
 mod surroundings;
