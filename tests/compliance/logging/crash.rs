@@ -5,6 +5,7 @@
 //! call; is skipped where either is missing.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -100,9 +101,10 @@ fn lines(scratch: &Scratch) -> (BTreeSet<Vec<u8>>, Vec<Vec<u8>>) {
 /// Kills `first` at call after call, and lets `second` and then `first` go on.
 fn at_every_call(first: &Suite, second: &Suite, script: &[&str]) {
     // Every line is different, so that one that stands there twice is seen.
-    let before: String = (0..220)
-        .map(|number| format!("line {number} {}\n", "-".repeat(30)))
-        .collect();
+    let mut before = String::new();
+    for number in 0..220 {
+        writeln!(before, "line {number} {}", "-".repeat(30)).unwrap();
+    }
     let whole: BTreeSet<_> = before.split_inclusive('\n').collect();
     for call in CALLS {
         for when in 1.. {
