@@ -10,14 +10,19 @@ use dt_testkit::{Outcome, is_root, skipped_without_root};
 use super::kit::{Logger, ended, listing, multilog, prepare, run_shell, until_running, words};
 use crate::harness::{Case, check};
 
-/// Runs multilog as an ordinary user, with a copy of the program that such a user
-/// can reach.
-fn unprivileged(case: &mut Case, directory: &str, script: &[&str]) {
+/// A copy of multilog in the scratch directory.
+fn reachable(case: &Case) -> std::path::PathBuf {
     let program = case.scratch.join("multilog");
     if !program.exists() {
         fs::copy(case.suite.program("multilog"), &program).unwrap();
     }
-    let mut command = std::process::Command::new(program);
+    program
+}
+
+/// Runs multilog as an ordinary user, with a copy of the program that such a user
+/// can reach.
+fn unprivileged(case: &mut Case, directory: &str, script: &[&str]) {
+    let mut command = std::process::Command::new(reachable(case));
     command
         .arg0("multilog")
         .args(script)
@@ -124,6 +129,8 @@ fn what_an_ordinary_user_may_not() {
         case.scratch.mode("entered", 0o111);
         case.scratch.file("secret", "");
         case.scratch.mode("secret", 0o400);
+        // While it can still be put there.
+        reachable(case);
         case.scratch.mode(".", 0o555);
         unprivileged(case, ".", &["./closed"]);
         unprivileged(case, ".", &["./fixed"]);
