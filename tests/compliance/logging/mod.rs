@@ -1,6 +1,7 @@
 //! multilog, tai64n and tai64nlocal.
 
 mod alerts;
+mod crash;
 mod disk;
 mod interchange;
 mod kit;
