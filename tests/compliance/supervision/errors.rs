@@ -1,9 +1,9 @@
 //! The words for each error that the system can give.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use dt_os::{Errno, reason_for};
-use dt_testkit::{Outcome, Suite};
+use dt_testkit::{Outcome, Suite, skipped_without_strace};
 
 use crate::harness::{Case, check};
 
@@ -41,17 +41,6 @@ fn error_texts_as_told() {
             case.note(format!("{error}: {text}"));
         }
     });
-}
-
-fn skipped_without_strace(test: &str) -> bool {
-    let version = Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status();
-    if version.is_err() {
-        eprintln!("{test}: skipped, needs strace");
-    }
-    version.is_err()
 }
 
 /// What `svok` says when it cannot enter a directory for this reason.
