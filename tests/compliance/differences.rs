@@ -40,6 +40,10 @@ pub const DIFFERENCES: &[Difference] = &[
                  does not.",
     },
     Difference {
+        case: "leftover_files_are_used_as_they_are",
+        reason: "As for supervise_files: ours keeps a record besides.",
+    },
+    Difference {
         case: "path_with_a_file",
         reason: "The original looks no further than a part of PATH that is a file; ours \
                  goes on.",
@@ -63,6 +67,20 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "status_new_is_a_link",
         reason: "The original writes through a link named status.new and spoils what it \
                  points to; ours does not follow it.",
+    },
+    Difference {
+        case: "supervise_directory_by_a_link_is_made_where_the_link_points",
+        reason: "As for supervise_files: ours keeps a record besides.",
+    },
+    Difference {
+        case: "supervise_files",
+        reason: "Ours keeps a file supervise/record besides, so that the next supervise can take the \
+                 service of a killed one over.",
+    },
+    Difference {
+        case: "supervise_is_killed_and_started_again",
+        reason: "The original starts a second copy of a service whose supervise was killed; ours \
+                 takes the first over.",
     },
     Difference {
         case: "svc_writes_over_a_plain_file",

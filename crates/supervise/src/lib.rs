@@ -3,11 +3,16 @@
 //! What is decided stands in [`machine`], the loop that carries it out in
 //! [`runtime`]; the rest is the way there, in the original's order: whoever
 //! finds `supervise/ok` open finds a status record and an open FIFO as well.
+//!
+//! What a killed `supervise` leaves behind is in [`takeover`].
 #![forbid(unsafe_code)]
 
 mod files;
+mod ledger;
 pub mod machine;
 pub mod runtime;
+mod survivor;
+pub mod takeover;
 mod world;
 
 use std::ffi::{OsStr, OsString};
@@ -34,7 +39,6 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     file::chdir(dir).map_err(|why| fatal(&["chdir to ".as_ref(), dir], &why))?;
     let down = files::is_normally_down().map_err(|why| of_file("stat", dir, names::DOWN, &why))?;
     let want = if down { Want::Down } else { Want::Up };
-    let state = Machine::new(want);
 
     files::make_directory()?;
     let lock = files::lock().map_err(|why| of_file("acquire", dir, names::LOCK, &why))?;
@@ -42,6 +46,7 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
         files::Control::open().map_err(|(verb, why)| of_file(verb, dir, names::CONTROL, &why))?;
     let mut kernel = Kernel::new(dir, children, lock, control)
         .map_err(|why| of_file("start", dir, "run", &why))?;
+    let state = kernel.take_over().unwrap_or(Machine::new(want));
     kernel.announce(&state);
     // Held open to the end.
     let _ok = files::open_ok().map_err(|why| of_file("read", dir, names::OK, &why))?;

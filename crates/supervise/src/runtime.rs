@@ -18,6 +18,11 @@ const BLOCK: usize = 1024;
 pub trait World {
     /// The time.
     fn now(&mut self) -> Moment;
+    /// Puts what was decided on record, before any of it is done.
+    fn note(&mut self, state: &Machine);
+    /// Looks at a process that may be the service's: `Died`, `Proven` or
+    /// `Doubted`.
+    fn examine(&mut self, pid: Pid) -> Event;
     /// Makes the service's process.
     fn start(&mut self) -> io::Result<Pid>;
     /// Tells why a process could not be made.
@@ -31,7 +36,8 @@ pub trait World {
     fn announce(&mut self, state: &Machine);
     /// Waits until something has happened or the deadline has passed.
     fn wait(&mut self, deadline: Option<Moment>) -> Ready;
-    /// Reaps one dead child; `None` where none is left.
+    /// Reaps one dead child, or one dead process of an earlier `supervise`; `None`
+    /// where none is left.
     fn reap(&mut self) -> Option<Pid>;
     /// Reads what the control FIFO holds, as much as fits.
     fn read_control(&mut self, block: &mut [u8]) -> io::Result<usize>;
@@ -49,8 +55,10 @@ pub struct Ready {
 /// Runs until `supervise` is to exit.
 pub fn run(state: Machine, world: &mut impl World) {
     let mut block = [0; BLOCK];
-    let mut unburied = false;
-    let mut next = settle(state, Event::Boot, world);
+    // Who became `supervise` may have had children, one of them the service.
+    let mut unburied = true;
+    let mut next =
+        settle(state, Event::Boot, world).and_then(|state| bury(state, &mut unburied, world));
     while let Some(state) = next {
         next = turn(state, &mut unburied, &mut block, world);
     }
@@ -102,6 +110,7 @@ pub fn settle(mut state: Machine, event: Event, world: &mut impl World) -> Optio
     while let Some(event) = next.take() {
         let actions;
         (state, actions) = state.step(event, world.now());
+        world.note(&state);
         for action in actions.into_iter().flatten() {
             match action {
                 Action::MarkChange => world.mark_change(),
@@ -109,6 +118,7 @@ pub fn settle(mut state: Machine, event: Event, world: &mut impl World) -> Optio
                 // It died this instant and is reaped next: nothing worth a line.
                 Action::Send(to, signal) => drop(world.send(to, signal)),
                 Action::Start => next = Some(start(world)),
+                Action::Examine(pid) => next = Some(world.examine(pid)),
                 Action::Quit => return None,
             }
         }

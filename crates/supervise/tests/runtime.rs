@@ -9,7 +9,7 @@ use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_os::signals::Signal;
 use dt_service::Want;
-use supervise::machine::{Machine, Process};
+use supervise::machine::{Event, Machine, Process};
 use supervise::runtime::{self, Ready, World};
 
 /// What comes to pass in one turn.
@@ -66,6 +66,12 @@ impl Scripted {
 impl World for Scripted {
     fn now(&mut self) -> Moment {
         self.now
+    }
+
+    fn note(&mut self, _state: &Machine) {}
+
+    fn examine(&mut self, pid: Pid) -> Event {
+        Event::Doubted(pid)
     }
 
     fn start(&mut self) -> io::Result<Pid> {
