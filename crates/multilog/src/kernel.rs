@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use dt_cli::Message;
 use dt_os::clock::{Moment, UnixTime};
@@ -12,7 +14,7 @@ use dt_os::entry::{self, Facts};
 use dt_os::exec::Image;
 use dt_os::file::{Directory, How};
 use dt_os::process::{self, ChildSignal, Launch, Pid};
-use dt_os::signals::SignalPipe;
+use dt_os::signals::{self, Signal, SignalPipe};
 use dt_os::{descriptor, flow, startup, wait};
 
 use crate::world::{Ending, Open, Streams, Woken, World};
@@ -23,9 +25,9 @@ pub struct Kernel {
     /// The directory that multilog was started in.
     pub start: Directory,
     /// TERM.
-    pub term: SignalPipe,
+    pub term: Caught,
     /// ALRM.
-    pub alarm: SignalPipe,
+    pub alarm: Caught,
     /// The log directories.
     pub directories: Vec<Directory>,
     /// Their locks, held for life.
@@ -34,6 +36,36 @@ pub struct Kernel {
     pub statuses: Vec<File>,
     /// The log directories' processors.
     pub processors: Vec<Option<OsString>>,
+}
+
+/// A signal that is waited for.
+#[derive(Debug)]
+pub struct Caught {
+    pipe: SignalPipe,
+    flag: Arc<AtomicBool>,
+}
+
+impl Caught {
+    /// Catches `signal` from now on.
+    pub fn watch(signal: Signal) -> io::Result<Self> {
+        Ok(Self {
+            flag: signals::flag(signal)?,
+            pipe: SignalPipe::watch(signal)?,
+        })
+    }
+
+    /// Whether it has come since this was last asked.
+    ///
+    /// Sent before some input, it is always seen before that input is taken: the
+    /// flag is set by the time that a poll returns, even one that had found the
+    /// input only.
+    fn has_come(&mut self, ready: bool) -> bool {
+        let flagged = self.flag.swap(false, Relaxed);
+        if flagged || ready {
+            self.pipe.drain();
+        }
+        flagged || ready
+    }
 }
 
 impl Kernel {
@@ -195,7 +227,7 @@ impl World for Kernel {
     }
 
     fn wait(&mut self, input: bool, deadline: Option<Moment>) -> Woken {
-        let signals = [self.term.as_fd(), self.alarm.as_fd()];
+        let signals = [self.term.pipe.as_fd(), self.alarm.pipe.as_fd()];
         let ready = if input {
             let [term, alarm] = signals;
             wait::until_readable([term, alarm, descriptor::stdin()], deadline)
@@ -207,14 +239,14 @@ impl World for Kernel {
             std::thread::sleep(std::time::Duration::from_millis(100));
             return Woken {
                 input,
-                term: self.term.drain(),
-                alarm: self.alarm.drain(),
+                term: self.term.has_come(false),
+                alarm: self.alarm.has_come(false),
             };
         };
         Woken {
             input,
-            term: term && self.term.drain(),
-            alarm: alarm && self.alarm.drain(),
+            term: self.term.has_come(term),
+            alarm: self.alarm.has_come(alarm),
         }
     }
 

@@ -13,7 +13,7 @@ use std::io;
 
 use dt_cli::{Exit, Fatal};
 use dt_os::file::{Directory, How};
-use dt_os::signals::{self, Signal, SignalPipe};
+use dt_os::signals::{self, Signal};
 use dt_os::{descriptor, entry, file, flow, startup};
 
 pub mod archive;
@@ -28,7 +28,7 @@ pub mod script;
 pub mod session;
 pub mod world;
 
-use crate::kernel::Kernel;
+use crate::kernel::{Caught, Kernel};
 use crate::runtime::Start;
 use crate::script::Script;
 use crate::session::Stop;
@@ -41,7 +41,6 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Fatal> {
     let start = Start {
         keep: keeper(&kernel),
         boot: boot_id(),
-        fingerprint: Script::fingerprint(arguments),
         pipe: flow::is_pipe(descriptor::stdin()),
     };
     match runtime::run(script, start, &mut kernel) {
@@ -78,15 +77,15 @@ fn begin(script: &Script) -> Result<Kernel, Fatal> {
     Ok(kernel)
 }
 
-/// A reader of standard error that has gone must not take the log with it, and
-/// a processor whose end we wait for must not vanish.
-fn watch() -> io::Result<(SignalPipe, SignalPipe)> {
+/// TERM and ALRM; and a reader of standard error that has gone must not take the
+/// log with it.
+fn watch() -> io::Result<(Caught, Caught)> {
     if !startup::pipe_was_ignored() {
-        signals::disarm(Signal::SIGPIPE)?;
+        let _unheeded = signals::flag(Signal::SIGPIPE)?;
     }
     Ok((
-        SignalPipe::watch(Signal::SIGTERM)?,
-        SignalPipe::watch(Signal::SIGALRM)?,
+        Caught::watch(Signal::SIGTERM)?,
+        Caught::watch(Signal::SIGALRM)?,
     ))
 }
 

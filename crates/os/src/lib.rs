@@ -22,6 +22,7 @@ pub mod identity;
 pub mod incarnation;
 pub mod limits;
 pub mod local_time;
+pub mod memory;
 pub mod pidfd;
 pub mod process;
 pub mod signals;
