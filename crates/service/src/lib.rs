@@ -10,7 +10,7 @@ mod command;
 mod record;
 mod status;
 
-pub use command::Command;
+pub use command::{Command, UPGRADE};
 pub use record::{Incarnation, Record};
 pub use status::{BadStatus, Status, Want};
 

@@ -136,6 +136,10 @@ pub enum Event {
     Proven(Pid),
     /// That still cannot be told.
     Doubted(Pid),
+    /// The program installed now is to take this one's place.
+    Upgrade,
+    /// It says that it can.
+    Probed,
     /// Time has passed.
     Due,
 }
@@ -154,6 +158,10 @@ pub enum Action {
     /// Look at a process that may be the service's. Always the last action; its
     /// outcome is the next event.
     Examine(Pid),
+    /// Ask the program installed now whether it can go on from our record.
+    Probe,
+    /// Become it. Always the last action; where that fails all is as it was.
+    Replace,
     /// Exit. Always the last action.
     Quit,
 }
@@ -233,6 +241,8 @@ impl Machine {
             Event::Died(pid) => self.died(pid, at),
             Event::Proven(pid) => self.proven(pid),
             Event::Doubted(pid) => self.doubted(pid, at),
+            Event::Upgrade => (self, does([Action::Probe])),
+            Event::Probed => (self, does([Action::Replace])),
             Event::Due => self.due(at),
         }
     }

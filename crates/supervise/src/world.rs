@@ -9,7 +9,7 @@ use std::time::Duration;
 use dt_cli::{Message, warn};
 use dt_os::clock::{Moment, UnixTime};
 use dt_os::exec::Image;
-use dt_os::process::{self, ChildSignal, Launch, Pid};
+use dt_os::process::{self, ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
 use dt_os::wait::{self, Interest};
 use dt_os::{clock, descriptor, startup};
@@ -23,6 +23,7 @@ use crate::machine::{Event, LOOK, Machine, Process};
 use crate::runtime::{Ready, World};
 use crate::survivor::{self, Survivor};
 use crate::takeover::{self, Fate};
+use crate::upgrade;
 
 /// How long we wait where waiting itself fails, so as not to spin.
 const BREATH: Duration = Duration::from_secs(1);
@@ -34,6 +35,10 @@ pub(crate) struct Kernel {
     children: SignalPipe,
     control: Control,
     lock: File,
+    /// Open as long as we live, which tells that we do.
+    ok: Option<File>,
+    /// Asks the program installed now.
+    probe: Option<Pid>,
     ledger: Ledger,
     /// The record could not be written; told once until it can.
     unrecorded: bool,
@@ -69,6 +74,8 @@ impl Kernel {
             children,
             control,
             lock,
+            ok: None,
+            probe: None,
             ledger,
             unrecorded: opened.is_err(),
             service: None,
@@ -85,6 +92,51 @@ impl Kernel {
             Ok(()) => {}
         }
         Ok(kernel)
+    }
+
+    /// Holds `supervise/ok` open.
+    pub(crate) fn show_presence(&mut self, ok: File) {
+        self.ok = Some(ok);
+    }
+
+    fn start_probe(&self) -> io::Result<Pid> {
+        let excuse = Message::new(PROGRAM, "warning").text("unable to start supervise anew for ");
+        Launch {
+            image: &upgrade::question()?,
+            descriptors: &[],
+            directory: None,
+            child_signal: ChildSignal::Default,
+            descriptor_excuse: &[],
+            directory_excuse: &[],
+            exec_excuse: &excuse.pieces(&[&self.directory]).excuse(),
+        }
+        .start()
+    }
+
+    /// What the end of a child means; nothing where it was the one that was to
+    /// tell whether it could take over, and could not.
+    fn meaning(&mut self, child: Pid, ending: Ending) -> Option<Event> {
+        if self.probe != Some(child) {
+            return Some(Event::Died(child));
+        }
+        self.probe = None;
+        if ending == Ending::Exited(0) {
+            return Some(Event::Probed);
+        }
+        let line = Message::new(PROGRAM, "warning")
+            .text("the supervise now installed cannot take over for ")
+            .pieces(&[&self.directory])
+            .line();
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
+        None
+    }
+
+    fn warn_of_upgrade(&self, why: &io::Error) {
+        let what: [&OsStr; 2] = [
+            "unable to start supervise anew for ".as_ref(),
+            &self.directory,
+        ];
+        warn(PROGRAM, &what, why);
     }
 
     /// What to go on with, where an earlier `supervise` was killed: its service's
@@ -305,12 +357,36 @@ impl World for Kernel {
         Ready { children, control }
     }
 
-    fn reap(&mut self) -> Option<Pid> {
-        if let Some((pid, _ending)) = process::reap() {
-            return Some(pid);
+    fn reap(&mut self) -> Option<Event> {
+        while let Some((child, ending)) = process::reap() {
+            if let Some(event) = self.meaning(child, ending) {
+                return Some(event);
+            }
         }
         let ended = self.survivor.take_if(|survivor| survivor.has_ended())?;
-        Some(ended.pid())
+        Some(Event::Died(ended.pid()))
+    }
+
+    fn probe(&mut self) {
+        if self.probe.is_some() {
+            return;
+        }
+        match self.start_probe() {
+            Ok(probe) => self.probe = Some(probe),
+            Err(why) => self.warn_of_upgrade(&why),
+        }
+    }
+
+    fn replace(&mut self, state: &Machine) {
+        let Some(ok) = &self.ok else { return };
+        // Without it the next one would not know of the service.
+        if self.ledger.last() != Some(self.record(state)) {
+            self.warn_of_record("write", &dt_os::Errno::EIO.into());
+            return;
+        }
+        let kept = [&self.lock, &self.control.reader, ok];
+        let why = upgrade::become_installed(&self.directory, kept);
+        self.warn_of_upgrade(&why);
     }
 
     fn read_control(&mut self, block: &mut [u8]) -> io::Result<usize> {

@@ -126,8 +126,16 @@ impl World for Scripted {
         }
     }
 
-    fn reap(&mut self) -> Option<Pid> {
-        self.died.take()
+    fn reap(&mut self) -> Option<Event> {
+        self.died.take().map(Event::Died)
+    }
+
+    fn probe(&mut self) {
+        self.log.push("probe".to_owned());
+    }
+
+    fn replace(&mut self, _state: &Machine) {
+        self.log.push("replace".to_owned());
     }
 
     fn read_control(&mut self, block: &mut [u8]) -> io::Result<usize> {

@@ -32,6 +32,8 @@ fn events() -> Vec<Event> {
         Event::Died(STRANGER),
         Event::Proven(OURS),
         Event::Doubted(OURS),
+        Event::Upgrade,
+        Event::Probed,
         Event::Due,
     ];
     let commands = Command::ALL.into_iter().map(Event::Control);
@@ -46,7 +48,10 @@ fn event_name(event: Event) -> String {
         Event::Started(_) => "Started".to_owned(),
         Event::Proven(_) => "Proven".to_owned(),
         Event::Doubted(_) => "Doubted".to_owned(),
-        other @ (Event::Boot | Event::StartFailed | Event::Due) => format!("{other:?}"),
+        other
+        @ (Event::Boot | Event::StartFailed | Event::Upgrade | Event::Probed | Event::Due) => {
+            format!("{other:?}")
+        }
     }
 }
 
@@ -54,7 +59,12 @@ fn action_name(action: Action) -> String {
     match action {
         Action::Send(_, signal) => signal.as_str().trim_start_matches("SIG").to_owned(),
         Action::Examine(_) => "Examine".to_owned(),
-        other @ (Action::MarkChange | Action::Announce | Action::Start | Action::Quit) => {
+        other @ (Action::MarkChange
+        | Action::Announce
+        | Action::Start
+        | Action::Probe
+        | Action::Replace
+        | Action::Quit) => {
             format!("{other:?}")
         }
     }
@@ -321,7 +331,9 @@ impl Reality {
                     return End::Killed(self);
                 }
                 match action {
-                    Action::MarkChange | Action::Announce => {}
+                    Action::MarkChange | Action::Announce | Action::Probe => {}
+                    // As a kill without one, but that the next begins at once.
+                    Action::Replace => return End::Killed(self),
                     Action::Send(to, _) => {
                         assert_eq!(Some(to), self.alive, "what has no process is signalled");
                     }
