@@ -82,16 +82,6 @@ pub const DIFFERENCES: &[Difference] = &[
                  touch them.",
     },
     Difference {
-        case: "multilog_directory_in_the_place_of_the_state",
-        reason: "The original refuses to start; ours says what is in its way and waits \
-                 for it to go.",
-    },
-    Difference {
-        case: "multilog_few_descriptors",
-        reason: "Ours holds more descriptors at once than the original, and looks for \
-                 them at its start rather than at its first rotation.",
-    },
-    Difference {
         case: "multilog_input_that_cannot_be_read",
         reason: "The original takes input that cannot be read for its end, silently; ours \
                  says so first.",
@@ -129,11 +119,6 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         case: "multilog_recovery_directory_in_the_place_of_previous",
         reason: "As for current.",
-    },
-    Difference {
-        case: "multilog_recovery_directory_in_the_place_of_processed",
-        reason: "The original goes on around what it cannot remove, until it needs the \
-                 name; ours says what is in its way and waits for it to go.",
     },
     Difference {
         case: "multilog_recovery_empty_unfinished_current",

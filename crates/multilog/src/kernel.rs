@@ -5,29 +5,24 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use dt_cli::Message;
+use dt_os::caught::Caught;
 use dt_os::clock::{Moment, UnixTime};
 use dt_os::entry::{self, Facts};
 use dt_os::exec::Image;
 use dt_os::file::{Directory, How};
 use dt_os::process::{self, ChildSignal, Launch, Pid};
-use dt_os::signals::{self, Signal, SignalPipe};
-use dt_os::{descriptor, flow, startup, wait};
+use dt_os::{descriptor, flow, startup};
 
 use crate::world::{Ending, Open, Streams, Woken, World};
 
 /// The kernel, with what has been opened at start.
 #[derive(Debug)]
 pub struct Kernel {
-    /// The directory that multilog was started in.
-    pub start: Directory,
-    /// TERM.
-    pub term: Caught,
-    /// ALRM.
-    pub alarm: Caught,
+    /// TERM and ALRM.
+    pub signals: Caught<2>,
     /// The log directories.
     pub directories: Vec<Directory>,
     /// Their locks, held for life.
@@ -36,36 +31,6 @@ pub struct Kernel {
     pub statuses: Vec<File>,
     /// The log directories' processors.
     pub processors: Vec<Option<OsString>>,
-}
-
-/// A signal that is waited for.
-#[derive(Debug)]
-pub struct Caught {
-    pipe: SignalPipe,
-    flag: Arc<AtomicBool>,
-}
-
-impl Caught {
-    /// Catches `signal` from now on.
-    pub fn watch(signal: Signal) -> io::Result<Self> {
-        Ok(Self {
-            flag: signals::flag(signal)?,
-            pipe: SignalPipe::watch(signal)?,
-        })
-    }
-
-    /// Whether it has come since this was last asked.
-    ///
-    /// Sent before some input, it is always seen before that input is taken: the
-    /// flag is set by the time that a poll returns, even one that had found the
-    /// input only.
-    fn has_come(&mut self, ready: bool) -> bool {
-        let flagged = self.flag.swap(false, Relaxed);
-        if flagged || ready {
-            self.pipe.drain();
-        }
-        flagged || ready
-    }
 }
 
 impl Kernel {
@@ -175,7 +140,7 @@ impl World for Kernel {
         let above = |file: &File| flow::duplicate_above(file, 10);
         let (input, output) = (above(&streams.input)?, above(&streams.output)?);
         let (state, newstate) = (above(&streams.state)?, above(&streams.newstate)?);
-        let pid = Launch {
+        Launch {
             image: &image,
             descriptors: &[
                 (input.as_fd(), 0),
@@ -189,11 +154,7 @@ impl World for Kernel {
             directory_excuse: &excuse,
             exec_excuse: &excuse,
         }
-        .start();
-        // Nothing is looked for by its path any more; this only lets go of the
-        // log directory.
-        let _ = self.start.enter();
-        pid
+        .start()
     }
 
     fn wait_for(&mut self, child: Pid) -> io::Result<Ending> {
@@ -227,27 +188,19 @@ impl World for Kernel {
     }
 
     fn wait(&mut self, input: bool, deadline: Option<Moment>) -> Woken {
-        let signals = [self.term.pipe.as_fd(), self.alarm.pipe.as_fd()];
-        let ready = if input {
-            let [term, alarm] = signals;
-            wait::until_readable([term, alarm, descriptor::stdin()], deadline)
+        let waited = if input {
+            let waited = self.signals.wait([descriptor::stdin()], deadline);
+            waited.map(|(signals, [input])| (signals, input))
         } else {
-            wait::until_readable(signals, deadline).map(|[term, alarm]| [term, alarm, false])
+            let waited = self.signals.wait([], deadline);
+            waited.map(|(signals, [])| (signals, false))
         };
-        let Ok([term, alarm, input]) = ready else {
+        let ([term, alarm], input) = waited.unwrap_or_else(|_| {
             // Without a poll there is only looking and looking again, slowly.
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            return Woken {
-                input,
-                term: self.term.has_come(false),
-                alarm: self.alarm.has_come(false),
-            };
-        };
-        Woken {
-            input,
-            term: self.term.has_come(term),
-            alarm: self.alarm.has_come(alarm),
-        }
+            std::thread::sleep(Duration::from_millis(100));
+            ([false; 2], input)
+        });
+        Woken { input, term, alarm }
     }
 
     fn moment(&mut self) -> Moment {

@@ -10,6 +10,7 @@
 //! * names are bytes.
 
 pub mod ask;
+pub mod caught;
 pub mod clock;
 pub mod descriptor;
 pub mod entry;
