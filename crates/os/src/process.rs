@@ -170,6 +170,14 @@ pub fn new_session() -> io::Result<()> {
     Ok(())
 }
 
+/// Becomes the parent of every descendant whose own parent ends, in place of
+/// init; it is for us to reap them.
+pub fn adopt_orphans() -> io::Result<()> {
+    // SAFETY: sets a flag of this process and touches no memory.
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) })?;
+    Ok(())
+}
+
 /// Our own process id.
 #[must_use]
 pub fn own_pid() -> Pid {

@@ -29,6 +29,7 @@
 pub mod machine;
 mod paths;
 pub mod runtime;
+mod survivors;
 pub mod table;
 mod world;
 
@@ -45,5 +46,8 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
         dt_os::file::chdir(directory).map_err(|why| Fatal::system("svscan", &what, &why))?;
     }
     dt_os::limits::raise_descriptors();
+    // What a killed `supervise` leaves behind is then ours to reap, and not lost
+    // to init. An old kernel without that loses nothing else.
+    let _ = dt_os::process::adopt_orphans();
     runtime::run(&mut world::Kernel::new())
 }

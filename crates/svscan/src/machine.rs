@@ -67,6 +67,8 @@ pub enum Reason {
     Refused,
     /// It was killed soon after its start.
     ShortLived,
+    /// There is one that somebody else has started, and no way to watch it.
+    OutOfReach,
 }
 
 /// A wait, with its end and its reason.
@@ -85,11 +87,11 @@ pub enum Process {
     Down,
     /// No process, and none yet to be started.
     Waiting(Wait),
-    /// A process, started at that moment.
+    /// A process, started by us or found running.
     Running {
         /// Its id.
         pid: Pid,
-        /// When it was started.
+        /// When it was started or found.
         since: Moment,
     },
 }
@@ -149,8 +151,10 @@ pub enum Event {
     },
     /// There is no pipe.
     PrepareFailed(Moment),
-    /// A half was started.
+    /// A half was started, or found running: by an earlier `svscan`, or by hand.
     Started(Half, Pid, Moment),
+    /// A half is running, but who runs it could not be found out.
+    OutOfReach(Half, Moment),
     /// A half could not be started.
     StartFailed(Half, Moment),
     /// A half's process has ended.
@@ -168,7 +172,8 @@ pub enum Action {
         /// It has a log.
         log: bool,
     },
-    /// Start this half; answered by `Started` or `StartFailed`.
+    /// See to it that this half runs; answered by `Started`, `OutOfReach` or
+    /// `StartFailed`.
     Start(Half),
     /// Scan again at that moment or before.
     ScanBy(Moment),
@@ -268,7 +273,10 @@ impl Service {
                 self.pursue(Process::Down, log, now)
             }
             // It has no processes: nothing of it can start or die.
-            Event::Started(..) | Event::StartFailed(..) | Event::Died(..) => (self, NOTHING),
+            Event::Started(..)
+            | Event::StartFailed(..)
+            | Event::OutOfReach(..)
+            | Event::Died(..) => (self, NOTHING),
         }
     }
 
@@ -305,6 +313,16 @@ impl Service {
                     because: Reason::ForkFailed,
                 });
                 self.with(half, waiting).settle(Some(until))
+            }
+            Event::OutOfReach(half, now) => {
+                let wait = Process::Waiting(Wait {
+                    until: now.plus(PERIOD),
+                    because: Reason::OutOfReach,
+                });
+                match half {
+                    Half::Main => self.pursue(wait, log, now),
+                    Half::Log => self.pursue(main, log.map(|_| wait), now),
+                }
             }
             Event::Died(half, ending, now) => {
                 let after = match half {
@@ -377,7 +395,8 @@ impl Wait {
             | Reason::ForkFailed
             | Reason::Left
             | Reason::Refused
-            | Reason::ShortLived => false,
+            | Reason::ShortLived
+            | Reason::OutOfReach => false,
         }
     }
 }

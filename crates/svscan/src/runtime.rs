@@ -18,6 +18,15 @@ pub struct Content {
     pub log: bool,
 }
 
+/// What there is of a half once it has been seen to.
+#[derive(Debug)]
+pub enum Presence {
+    /// This process: a child of ours, or one whose end we are told of as well.
+    Process(Pid),
+    /// One that cannot be watched, and why.
+    OutOfReach(io::Error),
+}
+
 /// Everything `svscan` asks of the system once it is running.
 ///
 /// One implementation calls the kernel; the tests' one fails the call it is told to.
@@ -35,17 +44,18 @@ pub trait World {
     fn identify(&mut self, name: &OsStr) -> io::Result<Option<Identity>>;
     /// What is in the directory.
     fn examine(&mut self, name: &OsStr) -> io::Result<Content>;
-    /// Makes the pipe, where there is a log.
-    fn prepare(&mut self, log: bool) -> io::Result<Self::Held>;
-    /// Starts `supervise`; the error is the fork's.
-    fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Pid>;
+    /// Makes the pipe, where there is a log, or takes over the one that the two
+    /// halves have already.
+    fn prepare(&mut self, name: &OsStr, log: bool) -> io::Result<Self::Held>;
+    /// Starts `supervise`, unless one lives already; the error is the fork's.
+    fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Presence>;
     /// The scan is over. Gives whether something that it looked at can change
     /// without a [change](World::changed) being told.
     fn end_scan(&mut self) -> bool;
     /// Waits until a child has died, something has changed or the deadline has
     /// passed; it may return earlier.
     fn wait(&mut self, deadline: Option<Moment>);
-    /// Reaps one dead child.
+    /// Reaps one dead child, or comes upon the end of one that is not our child.
     fn reap(&mut self) -> Option<(Pid, Ending)>;
     /// Whether something that the last scan looked at may have changed since.
     fn changed(&mut self) -> bool;
@@ -180,7 +190,8 @@ fn prepare<W: World>(
     log: bool,
     world: &mut W,
 ) -> Event {
-    match world.prepare(log) {
+    let name = name_of(table, service);
+    match world.prepare(&name, log) {
         Ok(held) => {
             table.hold(service, held);
             Event::Prepared {
@@ -189,7 +200,6 @@ fn prepare<W: World>(
             }
         }
         Err(why) => {
-            let name = name_of(table, service);
             complain(table, Trouble::Pipe, &name, &why, world);
             Event::PrepareFailed(world.now())
         }
@@ -208,7 +218,12 @@ fn start<W: World>(
         _ => Err(io::ErrorKind::NotFound.into()),
     };
     match started {
-        Ok(pid) => Event::Started(half, pid, world.now()),
+        Ok(Presence::Process(pid)) => Event::Started(half, pid, world.now()),
+        Ok(Presence::OutOfReach(why)) => {
+            let name = name_of(table, service);
+            complain(table, Trouble::OutOfReach(half), &name, &why, world);
+            Event::OutOfReach(half, world.now())
+        }
         Err(why) => {
             let name = name_of(table, service);
             complain(table, Trouble::Fork(half), &name, &why, world);

@@ -17,6 +17,9 @@ use crate::machine::{Actions, Event, Half, PERIOD, Service};
 /// Between two scans, so that a thousand changes in a row are not a thousand scans.
 const BREATHER: Duration = Duration::from_millis(10);
 
+/// Between two messages about what will stay as it is.
+const RARELY: Duration = Duration::from_hours(1);
+
 /// Which directory it is, whatever it is called.
 ///
 /// Device and inode number are not enough: the number of a removed directory is
@@ -46,6 +49,19 @@ pub enum Trouble {
     Pipe,
     /// No process.
     Fork(Half),
+    /// A process that cannot be watched.
+    OutOfReach(Half),
+}
+
+impl Trouble {
+    /// How often it is worth a message: once a scan of the original's where that
+    /// would say so too, and rarely where nothing is amiss with the service.
+    const fn patience(self) -> Duration {
+        match self {
+            Self::OutOfReach(_) => RARELY,
+            Self::Reading | Self::Stat | Self::StatLog | Self::Pipe | Self::Fork(_) => PERIOD,
+        }
+    }
 }
 
 /// Why the next scan comes when it does.
@@ -161,7 +177,7 @@ impl<H> Table<H> {
     pub fn end_scan(&mut self, now: Moment, unseen: bool) {
         self.last_scan = Some(now);
         self.complaints
-            .retain(|_, said| now.since(*said) < 2 * PERIOD);
+            .retain(|(about, _), said| now.since(*said) < 2 * about.patience());
         if let Some((at, cause)) = self.next_scan.take() {
             self.scan_by(at, cause);
         }
@@ -171,12 +187,12 @@ impl<H> Table<H> {
     }
 
     /// Takes note of trouble, and says whether it is worth a message: the original
-    /// repeats them once a scan, which is every five seconds.
+    /// repeats most once a scan, which is every five seconds.
     pub fn complain(&mut self, about: Trouble, name: &OsStr, now: Moment) -> bool {
         self.troubled = true;
         let key = (about, name.to_os_string());
         let said = self.complaints.get(&key);
-        if said.is_some_and(|said| now.since(*said) < PERIOD) {
+        if said.is_some_and(|said| now.since(*said) < about.patience()) {
             return false;
         }
         self.complaints.insert(key, now);
@@ -194,8 +210,8 @@ impl<H> Table<H> {
         Some(actions)
     }
 
-    /// A child of ours has ended: the service, and what happened to it. `None`
-    /// for children that are none of the table's.
+    /// A process has ended: the service, and what happened to it. `None` for
+    /// children that are none of the table's.
     pub fn died(&mut self, pid: Pid, ending: Ending, now: Moment) -> Option<(Identity, Event)> {
         let (identity, half) = self.processes.remove(&pid)?;
         Some((identity, Event::Died(half, ending, now)))

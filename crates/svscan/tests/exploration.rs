@@ -19,7 +19,7 @@ use dt_os::Errno;
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
 use svscan::machine::{Half, PERIOD, Process, Reason, Stage};
-use svscan::runtime::{Content, World, turn};
+use svscan::runtime::{Content, Presence, World, turn};
 use svscan::table::{Identity, Table, Trouble};
 
 /// What is done to the system between two turns.
@@ -190,14 +190,14 @@ impl World for Pretended {
         })
     }
 
-    fn prepare(&mut self, log: bool) -> io::Result<Pipe> {
+    fn prepare(&mut self, _name: &OsStr, log: bool) -> io::Result<Pipe> {
         self.fails(Call::Prepare)?;
         let living = Rc::clone(&self.pipes);
         living.set(living.get() + 1);
         Ok(Pipe { log, living })
     }
 
-    fn start(&mut self, half: Half, name: &OsStr, held: &Pipe) -> io::Result<Pid> {
+    fn start(&mut self, half: Half, name: &OsStr, held: &Pipe) -> io::Result<Presence> {
         self.fails(Call::Start(half))?;
         let directory = self.names[name.to_str().unwrap()];
         assert!(
@@ -211,7 +211,7 @@ impl World for Pretended {
         assert!(held.log || half == Half::Main, "a log that is not there");
         self.next_pid += 1;
         self.processes.insert(self.next_pid, (directory, half));
-        Ok(Pid::from_raw(self.next_pid))
+        Ok(Presence::Process(Pid::from_raw(self.next_pid)))
     }
 
     fn end_scan(&mut self) -> bool {

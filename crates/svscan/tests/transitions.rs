@@ -72,6 +72,7 @@ fn events() -> Vec<Event> {
     for half in [Half::Main, Half::Log] {
         events.push(Event::Started(half, Pid::from_raw(8), NOW));
         events.push(Event::StartFailed(half, NOW));
+        events.push(Event::OutOfReach(half, NOW));
         for ending in [Ending::Exited(0), Ending::Exited(111), Ending::Killed(9)] {
             events.push(Event::Died(half, ending, NOW));
         }
@@ -126,6 +127,7 @@ fn event(event: Event) -> String {
         Event::PrepareFailed(_) => "PrepareFailed".into(),
         Event::Started(half, pid, _) => format!("Started({half:?} {pid})"),
         Event::StartFailed(half, _) => format!("StartFailed({half:?})"),
+        Event::OutOfReach(half, _) => format!("OutOfReach({half:?})"),
         Event::Died(half, ending, _) => format!("Died({half:?} {ending:?})"),
     }
 }
@@ -154,7 +156,7 @@ fn can_happen(service: Service, event: Event) -> bool {
         | Event::ExamineFailed(_)
         | Event::Prepared { .. }
         | Event::PrepareFailed(_) => new && service.listed,
-        Event::Started(which, ..) | Event::StartFailed(which, _) => {
+        Event::Started(which, ..) | Event::StartFailed(which, _) | Event::OutOfReach(which, _) => {
             half(which) == Some(false) && service.listed
         }
         Event::Died(which, ..) => half(which) == Some(true),
