@@ -20,6 +20,7 @@ pub mod file;
 pub mod flow;
 pub mod herd;
 pub mod identity;
+pub mod incarnation;
 pub mod limits;
 pub mod local_time;
 pub mod pidfd;
