@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -17,12 +17,13 @@ use dt_os::Errno;
 use dt_os::clock::Moment;
 use dt_os::descriptor;
 use dt_os::file::{self, How};
+use dt_os::incarnation;
 use dt_os::pidfd::PidFd;
 use dt_os::process::Pid;
 use dt_os::wait;
-use dt_service::names;
+use dt_service::{Record, names};
 
-/// A `supervise` that somebody else has started.
+/// A process that somebody else has started.
 #[derive(Debug)]
 pub struct Survivor {
     /// Its number, which is its own as long as `process` has not ended.
@@ -30,6 +31,9 @@ pub struct Survivor {
     /// The process.
     pub process: PidFd,
 }
+
+/// A pipe: where it is read, and where it is written.
+pub type Ends = (OwnedFd, OwnedFd);
 
 /// What there is in a directory.
 #[derive(Debug)]
@@ -141,6 +145,49 @@ fn prove(pid: Pid, lock: &Metadata) -> io::Result<Option<PidFd>> {
     Ok((proven && !has_ended(&process)).then_some(process))
 }
 
+/// A service's process that lives although its `supervise` does not, as far as the
+/// record proves it.
+pub fn service_of(directory: &Path) -> Option<Survivor> {
+    let mut record = Vec::new();
+    let file = How::READ
+        .no_follow()
+        .open(directory.join(names::RECORD))
+        .ok()?;
+    file.take(Record::FILE as u64)
+        .read_to_end(&mut record)
+        .ok()?;
+    let (_, record) = Record::newest(&record)?;
+    let (pid, start) = (record.service?.pid, record.service?.start?);
+    if record.boot.is_none() || record.boot != incarnation::boot_id() {
+        return None;
+    }
+    let pid = Pid::from_raw(i32::try_from(pid).ok()?);
+    let process = PidFd::open(pid).ok()?;
+    let seen = incarnation::look_up(pid).ok()?;
+    (seen.start == start && !seen.zombie).then_some(Survivor { pid, process })
+}
+
+/// The pipe between the two processes themselves, where neither of them has its
+/// `supervise` any longer.
+///
+/// A service may have put something else on its standard output than it was
+/// given; a pipe from which nobody reads, or its log does, is the one.
+pub fn pipe_between(service: Option<&Survivor>, log: Option<&Survivor>) -> Option<Ends> {
+    match (service, log) {
+        (Some(service), Some(log)) => {
+            let one = name_of(service, 1)? == name_of(log, 0)?;
+            one.then(|| pipe_of(log, 0)).flatten()
+        }
+        (Some(service), None) => {
+            let read = How::WRITE.open(link(service, 1));
+            let unread = read.is_err_and(|why| file::no_reader(&why));
+            unread.then(|| pipe_of(service, 1)).flatten()
+        }
+        (None, Some(log)) => pipe_of(log, 0),
+        (None, None) => None,
+    }
+}
+
 fn has_ended(process: &PidFd) -> bool {
     wait::until_readable([process.as_fd()], Some(Moment::now())).is_ok_and(|[ended]| ended)
 }
@@ -150,21 +197,26 @@ fn has_ended(process: &PidFd) -> bool {
 ///
 /// They are open files of our own: nobody who changes how theirs are read or
 /// written changes ours.
-pub fn pipe_of(survivor: &Survivor, number: u32) -> Option<(OwnedFd, OwnedFd)> {
-    let pipe = open_pipe(survivor.pid, number)?;
+pub fn pipe_of(survivor: &Survivor, number: u32) -> Option<Ends> {
+    let pipe = open_pipe(survivor, number)?;
     // Until here the number was its own.
     (!has_ended(&survivor.process)).then_some(pipe)
 }
 
-fn open_pipe(pid: Pid, number: u32) -> Option<(OwnedFd, OwnedFd)> {
-    let link = PathBuf::from(format!("/proc/{pid}/fd/{number}"));
-    // A pipe without a name; a FIFO has one.
-    let target = fs::read_link(&link).ok()?;
-    target
-        .as_os_str()
-        .as_bytes()
-        .strip_prefix(b"pipe:")
-        .map(drop)?;
+fn link(survivor: &Survivor, number: u32) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/fd/{number}", survivor.pid))
+}
+
+/// What the kernel calls the pipe; one that was given a name, a FIFO, is none.
+fn name_of(survivor: &Survivor, number: u32) -> Option<PathBuf> {
+    let name = fs::read_link(link(survivor, number)).ok()?;
+    let is_pipe = name.as_os_str().as_bytes().starts_with(b"pipe:");
+    is_pipe.then_some(name)
+}
+
+fn open_pipe(survivor: &Survivor, number: u32) -> Option<Ends> {
+    name_of(survivor, number)?;
+    let link = link(survivor, number);
     let reading = How::READ.open(&link).ok()?;
     // There is a reader now, so that this does not fail for want of one.
     let writing = How::WRITE.open(&link).ok()?;

@@ -120,13 +120,18 @@ impl Default for Kernel {
 
 impl Kernel {
     /// The pipe that the living halves of a service have.
-    fn living_pipe(&mut self, name: &OsStr) -> Option<(OwnedFd, OwnedFd)> {
+    fn living_pipe(&mut self, name: &OsStr) -> Option<survivors::Ends> {
         let halves = [(Half::Main, 1), (Half::Log, 0)];
-        halves.into_iter().find_map(|(half, number)| {
+        let of_supervises = halves.into_iter().find_map(|(half, number)| {
             match self.locks.supervisor_of(&directory_of(half, name)) {
                 Found::Living(survivor) => survivors::pipe_of(&survivor, number),
                 Found::Nobody | Found::Unknown(_) => None,
             }
+        });
+        of_supervises.or_else(|| {
+            let service = |half| survivors::service_of(&directory_of(half, name));
+            let (main, log) = (service(Half::Main), service(Half::Log));
+            survivors::pipe_between(main.as_ref(), log.as_ref())
         })
     }
 }
