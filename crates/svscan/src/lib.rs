@@ -26,6 +26,7 @@
 //! to exit, after one second, in which its name can still be removed.
 #![forbid(unsafe_code)]
 
+mod control;
 pub mod machine;
 mod paths;
 pub mod runtime;
@@ -39,7 +40,7 @@ use dt_cli::{Exit, Fatal};
 
 /// Runs the program with its arguments, argv\[0\] left out: `svscan [dir]`.
 ///
-/// Nothing but a directory that cannot be entered ends it.
+/// Nothing but a directory that cannot be entered ends it, unless it is asked to.
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     if let Some(directory) = args.first() {
         let what = ["unable to chdir to ".as_ref(), directory.as_os_str()];
@@ -49,5 +50,6 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     // What a killed `supervise` leaves behind is then ours to reap, and not lost
     // to init. An old kernel without that loses nothing else.
     let _ = dt_os::process::adopt_orphans();
-    runtime::run(&mut world::Kernel::new())
+    runtime::run(&mut world::Kernel::new());
+    Ok(Exit::OK)
 }

@@ -6,7 +6,7 @@ use std::io;
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
 
-use crate::machine::{Action, Event, Half};
+use crate::machine::{Action, Event, Half, Logs, Words};
 use crate::table::{Cause, Identity, Table, Trouble};
 
 /// What is in a service directory, as far as it matters here.
@@ -25,6 +25,19 @@ pub enum Presence {
     Process(Pid),
     /// One that cannot be watched, and why.
     OutOfReach(io::Error),
+}
+
+/// What somebody asks of us, by `.svscan/control` or, as process 1, by a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Scan now.
+    Scan,
+    /// Stop what has no name any more.
+    Prune,
+    /// Stop all services and exit.
+    Stop(Logs),
+    /// Exit; the services go on.
+    Abandon,
 }
 
 /// Everything `svscan` asks of the system once it is running.
@@ -59,32 +72,86 @@ pub trait World {
     fn reap(&mut self) -> Option<(Pid, Ending)>;
     /// Whether something that the last scan looked at may have changed since.
     fn changed(&mut self) -> bool;
+    /// Tells the `supervise` of a half, whose process this is.
+    fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()>;
+    /// The next thing that we are asked for.
+    fn request(&mut self) -> Option<Request>;
     /// Prints a warning.
     fn warn(&mut self, about: Trouble, name: &OsStr, why: &io::Error);
 }
 
-/// Keeps all services running, for ever.
-pub fn run<W: World>(world: &mut W) -> ! {
+/// Whether the loop goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    On,
+    /// We have done what we were asked for.
+    Over,
+}
+
+/// Keeps all services running until asked to stop.
+pub fn run<W: World>(world: &mut W) {
     let mut table = Table::new(world.now());
-    loop {
-        turn(&mut table, world);
+    while turn(&mut table, world) == Flow::On {
         world.wait(table.next_scan().map(|(at, _)| at));
     }
 }
 
-/// One turn of the loop: deaths, changes, and a scan if one is due.
-pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) {
+/// One turn of the loop: deaths, requests, changes, and a scan if one is due.
+pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
     let now = world.now();
     while let Some((pid, ending)) = world.reap() {
         if let Some((service, event)) = table.died(pid, ending, now) {
             settle(table, service, event, world);
         }
     }
-    if world.changed() {
+    while let Some(request) = world.request() {
+        match request {
+            Request::Abandon => return Flow::Over,
+            Request::Scan => table.scan_by(now, Cause::Changed),
+            Request::Prune => {
+                scan(table, world);
+                stop_all(table, table.nameless(), Logs::AtEnd, world);
+            }
+            Request::Stop(logs) => {
+                table.stop(logs);
+                table.scan_by(now, Cause::Service);
+            }
+        }
+    }
+    if world.changed() && table.stopping().is_none() {
         table.scan_by(now, Cause::Changed);
     }
     if table.next_scan().is_some_and(|(at, _)| at <= now) {
-        scan(table, world);
+        match table.stopping() {
+            Some(logs) => remind(table, logs, world),
+            None => scan(table, world),
+        }
+    }
+    if table.is_over() {
+        Flow::Over
+    } else {
+        Flow::On
+    }
+}
+
+/// In the place of a scan, once all is to be stopped.
+fn remind<W: World>(table: &mut Table<W::Held>, logs: Logs, world: &mut W) {
+    table.begin_scan();
+    let all = table.services().map(|(service, _)| service).collect();
+    stop_all(table, all, logs, world);
+    table.end_scan(world.now(), false);
+}
+
+fn stop_all<W: World>(
+    table: &mut Table<W::Held>,
+    services: Vec<Identity>,
+    logs: Logs,
+    world: &mut W,
+) {
+    let now = world.now();
+    for service in services {
+        settle(table, service, Event::Stop(logs, now), world);
     }
 }
 
@@ -135,14 +202,13 @@ pub fn settle<W: World>(
     event: Event,
     world: &mut W,
 ) {
-    let mut next = Some(event);
-    while let Some(event) = next.take() {
+    let mut happened = vec![event];
+    while let Some(event) = happened.pop() {
         let Some(actions) = table.step(service, event) else {
             return;
         };
         for action in actions.into_iter().flatten() {
-            let outcome = perform(table, service, action, world);
-            next = next.or(outcome);
+            happened.extend(perform(table, service, action, world));
         }
     }
 }
@@ -163,6 +229,11 @@ fn perform<W: World>(
             table.forget(service);
             None
         }
+        Action::Release => {
+            table.release(service);
+            None
+        }
+        Action::Tell(half, words) => tell(table, service, half, words, world),
         Action::Examine => Some(examine(table, service, world)),
         Action::Prepare { log } => Some(prepare(table, service, log, world)),
         Action::Start(half) => Some(start(table, service, half, world)),
@@ -230,6 +301,20 @@ fn start<W: World>(
             Event::StartFailed(half, world.now())
         }
     }
+}
+
+fn tell<W: World>(
+    table: &mut Table<W::Held>,
+    service: Identity,
+    half: Half,
+    words: Words,
+    world: &mut W,
+) -> Option<Event> {
+    let name = name_of(table, service);
+    let pid = table.process(service, half)?;
+    let why = world.tell(half, &name, pid, words).err()?;
+    complain(table, Trouble::Deaf(half), &name, &why, world);
+    Some(Event::Untold(half, world.now()))
 }
 
 fn name_of<H>(table: &Table<H>, service: Identity) -> OsString {

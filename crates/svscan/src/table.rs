@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
 
-use crate::machine::{Actions, Event, Half, PERIOD, Service};
+use crate::machine::{Actions, Event, Half, Logs, PERIOD, Process, Service};
 
 /// Between two scans, so that a thousand changes in a row are not a thousand scans.
 const BREATHER: Duration = Duration::from_millis(10);
@@ -51,6 +51,8 @@ pub enum Trouble {
     Fork(Half),
     /// A process that cannot be watched.
     OutOfReach(Half),
+    /// A process that cannot be told to stop.
+    Deaf(Half),
 }
 
 impl Trouble {
@@ -59,7 +61,12 @@ impl Trouble {
     const fn patience(self) -> Duration {
         match self {
             Self::OutOfReach(_) => RARELY,
-            Self::Reading | Self::Stat | Self::StatLog | Self::Pipe | Self::Fork(_) => PERIOD,
+            Self::Reading
+            | Self::Stat
+            | Self::StatLog
+            | Self::Pipe
+            | Self::Fork(_)
+            | Self::Deaf(_) => PERIOD,
         }
     }
 }
@@ -97,6 +104,7 @@ pub struct Table<H> {
     troubled: bool,
     last_scan: Option<Moment>,
     next_scan: Option<(Moment, Cause)>,
+    stopping: Option<Logs>,
 }
 
 impl<H> Table<H> {
@@ -111,7 +119,32 @@ impl<H> Table<H> {
             troubled: false,
             last_scan: None,
             next_scan: Some((now, Cause::Boot)),
+            stopping: None,
         }
+    }
+
+    /// From now on all services are to be stopped, and no scan comes any more.
+    pub fn stop(&mut self, logs: Logs) {
+        self.stopping = self.stopping.max(Some(logs));
+    }
+
+    /// How all services are being stopped, if they are.
+    #[must_use]
+    pub fn stopping(&self) -> Option<Logs> {
+        self.stopping
+    }
+
+    /// All services were to be stopped, and are.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.stopping.is_some() && self.processes.is_empty()
+    }
+
+    /// The services that have no name.
+    #[must_use]
+    pub fn nameless(&self) -> Vec<Identity> {
+        let services = self.services().filter(|(_, service)| !service.listed);
+        services.map(|(identity, _)| identity).collect()
     }
 
     /// When the next scan is due, and why; `None` where nothing but a change or a
@@ -221,6 +254,22 @@ impl<H> Table<H> {
     pub fn hold(&mut self, identity: Identity, held: H) {
         if let Some(entry) = self.entries.get_mut(&identity) {
             entry.held = Some(held);
+        }
+    }
+
+    /// Takes from a service what its processes needed.
+    pub fn release(&mut self, identity: Identity) {
+        if let Some(entry) = self.entries.get_mut(&identity) {
+            entry.held = None;
+        }
+    }
+
+    /// The process of a half.
+    #[must_use]
+    pub fn process(&self, identity: Identity, half: Half) -> Option<Pid> {
+        match self.entries.get(&identity)?.service.process(half)? {
+            Process::Running { pid, .. } => Some(pid),
+            Process::Down | Process::Waiting(_) => None,
         }
     }
 

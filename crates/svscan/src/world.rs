@@ -5,23 +5,26 @@ use std::ffi::{CString, OsStr, OsString};
 use std::fs::{Metadata, ReadDir};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use dt_cli::Message;
+use dt_os::Errno;
 use dt_os::clock::Moment;
 use dt_os::exec::Image;
+use dt_os::file::How;
 use dt_os::herd::Herd;
 use dt_os::process::{ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
 use dt_os::wait::{self, Interest};
 use dt_os::watch::Mounts;
 use dt_os::{descriptor, file, process, startup};
-use dt_service::Status;
+use dt_service::{Command, Status, names};
 
-use crate::machine::Half;
+use crate::control::Control;
+use crate::machine::{Half, Logs, Words};
 use crate::paths::Watched;
-use crate::runtime::{Content, Presence, World};
+use crate::runtime::{Content, Presence, Request, World};
 use crate::survivors::{self, Found, Locks, Survivor};
 use crate::table::{Identity, Trouble};
 
@@ -50,6 +53,9 @@ pub struct Kernel {
     mounts_changed: bool,
     locks: Locks,
     strangers: Strangers,
+    control: Option<Control>,
+    /// As process 1: the signals that ask for an orderly stop.
+    endings: [Option<SignalPipe>; 2],
 }
 
 /// Each `supervise` that somebody else has started, and where its status is.
@@ -69,7 +75,7 @@ impl Strangers {
         };
         let herd = self.herd.insert(herd);
         herd.watch(survivor.pid, survivor.process)?;
-        let status = directory.join(dt_service::names::STATUS);
+        let status = directory.join(names::STATUS);
         self.status.insert(survivor.pid, status);
         Ok(survivor.pid)
     }
@@ -108,6 +114,8 @@ impl Kernel {
             mounts_changed: false,
             locks: Locks::default(),
             strangers: Strangers::default(),
+            control: None,
+            endings: endings(),
         }
     }
 }
@@ -150,6 +158,7 @@ impl World for Kernel {
             .take()
             .or_else(|| SignalPipe::watch(Signal::SIGCHLD).ok());
         self.watched = self.watched.take().or_else(|| Watched::new().ok());
+        self.control = self.control.take().or_else(|| Control::open().ok());
         self.mounts = self.mounts.take().or_else(|| Mounts::new().ok());
         if let Some(watched) = &mut self.watched {
             watched.begin();
@@ -227,7 +236,15 @@ impl World for Kernel {
         let strangers = strangers.map(|herd| (herd.as_fd(), Interest::Readable));
         // It can fail only for want of kernel memory; the turn that follows is
         // then one more than needed.
-        let ready = wait::until_ready([deaths, watched, strangers, mounts], deadline);
+        let control = self.control.as_ref();
+        let control = control.map(|control| (control.as_fd(), Interest::Readable));
+        let [term, int] = &self.endings;
+        let [term, int] = [term, int].map(|signal| {
+            let signal = signal.as_ref();
+            signal.map(|signal| (signal.as_fd(), Interest::Readable))
+        });
+        let all = [deaths, watched, strangers, control, term, int, mounts];
+        let ready = wait::until_ready(all, deadline);
         self.mounts_changed |= ready.is_ok_and(|[.., mounts]| mounts);
         if let Some(deaths) = &mut self.deaths {
             // Before reaping, or a death in between would be lost.
@@ -237,6 +254,33 @@ impl World for Kernel {
 
     fn reap(&mut self) -> Option<(Pid, Ending)> {
         process::reap().or_else(|| self.strangers.ended())
+    }
+
+    fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()> {
+        // Where it works now, whatever has become of the name.
+        let here = PathBuf::from(format!("/proc/{pid}/cwd"));
+        let control = How::WRITE.open(here.join(names::CONTROL)).or_else(|_| {
+            let directory = directory_of(half, name);
+            How::WRITE.open(directory.join(names::CONTROL))
+        })?;
+        if !control.metadata()?.file_type().is_fifo() {
+            return Err(Errno::ENOSTR.into());
+        }
+        let commands: &[Command] = match words {
+            Words::Stop => &[Command::Down, Command::Exit],
+            Words::Exit => &[Command::Exit],
+        };
+        let bytes: Vec<u8> = commands.iter().map(|command| command.byte()).collect();
+        descriptor::write_all(control, &bytes)
+    }
+
+    fn request(&mut self) -> Option<Request> {
+        for ending in self.endings.iter_mut().flatten() {
+            if ending.drain() {
+                return Some(Request::Stop(Logs::AtEnd));
+            }
+        }
+        self.control.as_mut()?.request()
     }
 
     fn changed(&mut self) -> bool {
@@ -254,9 +298,20 @@ impl World for Kernel {
             Trouble::Fork(Half::Log) => ("unable to fork for ", "/log"),
             Trouble::OutOfReach(Half::Main) => ("unable to watch supervise ", ""),
             Trouble::OutOfReach(Half::Log) => ("unable to watch supervise ", "/log"),
+            Trouble::Deaf(Half::Main) => ("unable to control ", ""),
+            Trouble::Deaf(Half::Log) => ("unable to control ", "/log"),
         };
         dt_cli::warn("svscan", &[what.as_ref(), name, suffix.as_ref()], why);
     }
+}
+
+/// TERM and INT as process 1, whom the kernel does not let them kill; anybody else
+/// dies of them, as the original does, and the services go on.
+fn endings() -> [Option<SignalPipe>; 2] {
+    [Signal::SIGTERM, Signal::SIGINT].map(|signal| {
+        let first = process::own_pid().as_raw() == 1;
+        first.then(|| SignalPipe::watch(signal).ok()).flatten()
+    })
 }
 
 /// Starts `supervise`.

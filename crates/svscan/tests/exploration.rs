@@ -18,8 +18,8 @@ use std::time::Duration;
 use dt_os::Errno;
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
-use svscan::machine::{Half, PERIOD, Process, Reason, Stage};
-use svscan::runtime::{Content, Presence, World, turn};
+use svscan::machine::{Half, PERIOD, Process, Reason, Stage, Words};
+use svscan::runtime::{Content, Presence, Request, World, turn};
 use svscan::table::{Identity, Table, Trouble};
 
 /// What is done to the system between two turns.
@@ -228,6 +228,14 @@ impl World for Pretended {
         std::mem::take(&mut self.changed)
     }
 
+    fn tell(&mut self, _half: Half, _name: &OsStr, _pid: Pid, _words: Words) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn request(&mut self) -> Option<Request> {
+        None
+    }
+
     fn warn(&mut self, _about: Trouble, _name: &OsStr, _why: &io::Error) {}
 }
 
@@ -263,7 +271,7 @@ impl Tried {
     }
 
     fn turn(&mut self) {
-        turn(&mut self.table, &mut self.world);
+        let _flow = turn(&mut self.table, &mut self.world);
         self.check();
     }
 
