@@ -8,9 +8,14 @@ pub mod names {
     pub const LOCK: &str = ".svscan/lock";
     /// FIFO of command bytes.
     pub const CONTROL: &str = ".svscan/control";
+    /// The version of the `svscan` that runs, and why it is not a newer one if one
+    /// was asked for: `VERSION` or `VERSION REASON`, and a newline.
+    pub const VERSION: &str = ".svscan/version";
+    /// The same in the making.
+    pub const VERSION_NEW: &str = ".svscan/version.new";
 }
 
-/// One command: a byte in `.svscan/control`, and a letter of `svscanctl`.
+/// One command: a byte in `.svscan/control`, and except for the last a letter of `svscanctl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
     /// Scan now.
@@ -23,16 +28,19 @@ pub enum Command {
     StopAtOnce,
     /// Exit, and leave everything running.
     Abandon,
+    /// Become the `svscan` that is installed now.
+    Upgrade,
 }
 
 impl Command {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Scan,
         Self::Prune,
         Self::Stop,
         Self::StopAtOnce,
         Self::Abandon,
+        Self::Upgrade,
     ];
 
     /// The byte.
@@ -44,6 +52,7 @@ impl Command {
             Self::Stop => b't',
             Self::StopAtOnce => b'q',
             Self::Abandon => b'b',
+            Self::Upgrade => b'U',
         }
     }
 

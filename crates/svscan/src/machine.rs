@@ -551,7 +551,7 @@ impl Wait {
 }
 
 impl Process {
-    const fn is_running(self) -> bool {
+    pub(crate) const fn is_running(self) -> bool {
         matches!(self, Self::Running { .. })
     }
 

@@ -38,6 +38,8 @@ pub enum Request {
     Stop(Logs),
     /// Exit; the services go on.
     Abandon,
+    /// Become the program that is installed now.
+    Upgrade,
 }
 
 /// Everything `svscan` asks of the system once it is running.
@@ -76,6 +78,9 @@ pub trait World {
     fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()>;
     /// The next thing that we are asked for.
     fn request(&mut self) -> Option<Request>;
+    /// Becomes the program that is installed now, which goes on with the table.
+    /// Where it cannot, says why, and all is as before.
+    fn upgrade(&mut self, table: &Table<Self::Held>);
     /// Prints a warning.
     fn warn(&mut self, about: Trouble, name: &OsStr, why: &io::Error);
 }
@@ -87,13 +92,19 @@ pub enum Flow {
     On,
     /// We have done what we were asked for.
     Over,
+    /// We are to become the program that is installed now.
+    Upgrade,
 }
 
 /// Keeps all services running until asked to stop.
-pub fn run<W: World>(world: &mut W) {
-    let mut table = Table::new(world.now());
-    while turn(&mut table, world) == Flow::On {
-        world.wait(table.next_scan().map(|(at, _)| at));
+pub fn run<W: World>(mut table: Table<W::Held>, world: &mut W) {
+    loop {
+        match turn(&mut table, world) {
+            Flow::On => world.wait(table.next_scan().map(|(at, _)| at)),
+            Flow::Over => return,
+            // It does not come back unless it has failed.
+            Flow::Upgrade => world.upgrade(&table),
+        }
     }
 }
 
@@ -108,6 +119,7 @@ pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
     while let Some(request) = world.request() {
         match request {
             Request::Abandon => return Flow::Over,
+            Request::Upgrade => return Flow::Upgrade,
             Request::Scan => table.scan_by(now, Cause::Changed),
             Request::Prune => {
                 scan(table, world);

@@ -140,6 +140,22 @@ impl<H> Table<H> {
         self.stopping.is_some() && self.processes.is_empty()
     }
 
+    /// Takes in a service as it stood, with what is held for it.
+    pub fn restore(&mut self, identity: Identity, name: OsString, service: Service, held: H) {
+        for half in [Half::Main, Half::Log] {
+            if let Some(Process::Running { pid, .. }) = service.process(half) {
+                self.processes.insert(pid, (identity, half));
+            }
+        }
+        let entry = Entry {
+            service,
+            name,
+            held: Some(held),
+            round: 0,
+        };
+        self.entries.insert(identity, entry);
+    }
+
     /// The services that have no name.
     #[must_use]
     pub fn nameless(&self) -> Vec<Identity> {

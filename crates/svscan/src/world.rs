@@ -1,7 +1,7 @@
 //! The system, by way of `dt-os`.
 
 use std::collections::HashMap;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::fs::{Metadata, ReadDir};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
@@ -18,7 +18,7 @@ use dt_os::process::{ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
 use dt_os::wait::{self, Interest};
 use dt_os::watch::Mounts;
-use dt_os::{descriptor, file, process, startup};
+use dt_os::{descriptor, file, process};
 use dt_service::{Command, Status, names};
 
 use crate::control::Control;
@@ -26,7 +26,8 @@ use crate::machine::{Half, Logs, Words};
 use crate::paths::Watched;
 use crate::runtime::{Content, Presence, Request, World};
 use crate::survivors::{self, Found, Locks, Survivor};
-use crate::table::{Identity, Trouble};
+use crate::table::{Identity, Table, Trouble};
+use crate::{control, upgrade};
 
 const STANDARD_INPUT: RawFd = 0;
 const STANDARD_OUTPUT: RawFd = 1;
@@ -36,8 +37,8 @@ const STANDARD_OUTPUT: RawFd = 1;
 /// the pipe outlives both.
 #[derive(Debug)]
 pub struct Pipe {
-    reading: OwnedFd,
-    writing: OwnedFd,
+    pub(crate) reading: OwnedFd,
+    pub(crate) writing: OwnedFd,
 }
 
 /// The kernel.
@@ -106,7 +107,7 @@ impl Strangers {
 impl Kernel {
     /// Catches SIGCHLD; in children it becomes again what it was for us.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(control: Option<Control>) -> Self {
         Self {
             deaths: SignalPipe::watch(Signal::SIGCHLD).ok(),
             watched: Watched::new().ok(),
@@ -114,15 +115,9 @@ impl Kernel {
             mounts_changed: false,
             locks: Locks::default(),
             strangers: Strangers::default(),
-            control: None,
+            control,
             endings: endings(),
         }
-    }
-}
-
-impl Default for Kernel {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -256,6 +251,20 @@ impl World for Kernel {
         process::reap().or_else(|| self.strangers.ended())
     }
 
+    fn upgrade(&mut self, table: &Table<Self::Held>) {
+        let strangers = &self.strangers.status;
+        if let Some(control) = &mut self.control {
+            control.put_back();
+        }
+        let control = self.control.as_ref();
+        let why = upgrade::attempt(table, control, |pid| strangers.contains_key(&pid));
+        control::announce(Some(&why));
+        let what = ["unable to become the svscan that is installed: ", &why];
+        let line = Message::new("svscan", "warning");
+        let line = what.into_iter().fold(line, Message::text).line();
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
+    }
+
     fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()> {
         // Where it works now, whatever has become of the name.
         let here = PathBuf::from(format!("/proc/{pid}/cwd"));
@@ -343,12 +352,12 @@ fn launch(half: Half, name: &OsStr, held: Option<&Pipe>) -> io::Result<Pid> {
 
 /// `supervise ARGUMENT`, found along our own `PATH`.
 fn supervise(argument: &OsStr) -> io::Result<Image> {
-    let environment: &[CString] = startup::environment();
+    let environment = upgrade::environment();
     let path = dt_chain::inherited_path();
     Image::searched(
         &["supervise".as_ref(), argument],
         path.as_deref(),
-        environment,
+        &environment,
     )
 }
 

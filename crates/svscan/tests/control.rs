@@ -1,5 +1,10 @@
 //! What `svscan` is asked for through `.svscan/control`.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics with the reason"
+)]
+
 mod tree;
 
 use std::fs;
@@ -136,7 +141,10 @@ fn the_control_directory_is_no_service_and_belongs_to_one_svscan() {
     tree.service("a", "exec sleep 1000");
     let mut first = tree.start();
     tree.one("a");
-    assert_eq!(tree.scratch.names("sc/.svscan"), ["control", "lock"]);
+    assert_eq!(
+        tree.scratch.names("sc/.svscan"),
+        ["control", "lock", "version"]
+    );
     let mut second = tree.start();
     until("the second watches", || second.watches() == 1);
     ask(&tree, "-b");

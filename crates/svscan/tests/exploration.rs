@@ -236,6 +236,8 @@ impl World for Pretended {
         None
     }
 
+    fn upgrade(&mut self, _table: &Table<Pipe>) {}
+
     fn warn(&mut self, _about: Trouble, _name: &OsStr, _why: &io::Error) {}
 }
 

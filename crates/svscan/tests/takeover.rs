@@ -78,7 +78,9 @@ fn a_supervise_that_was_started_by_hand_is_left_alone() {
     }
     let tree = Tree::new();
     tree.service("a", "exec sleep 1000");
-    let by_hand = tree.supervise("a");
+    let mut command = tree.suite.command("supervise", &tree.scratch);
+    command.arg("sc/a");
+    let by_hand = tree.run(command);
     let pid = tree.one("a");
     assert_eq!(pid, by_hand.pid());
     let svscan = tree.start();

@@ -1,8 +1,11 @@
 //! Asks the `svscan` of a scan directory for something.
 //!
 //! The letters are those of s6-svscanctl where it has the same. They go out in one
-//! write, in the order in which they are given; nobody answers.
+//! write, in the order in which they are given; nobody answers. `--upgrade` does
+//! wait for what comes of it, which `svscan` leaves word of in a file.
 #![forbid(unsafe_code)]
+
+mod upgrade;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -30,16 +33,37 @@ const WORDS: &str = "svscanctl options: a scan now, n stop what has lost its nam
 /// `svscanctl [-abhnqt] dir`.
 ///
 /// Exits 0 once `svscan` has been asked, and 100 where there is none that listens.
+///
+/// `svscanctl --upgrade dir` has it become the `svscan` that is installed now, and
+/// prints its version before and after; exits 111 where it stays what it is.
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
+    // An svscan that ends between open and write is an error, not our death.
+    let _ = signals::ignore(Signal::SIGPIPE);
+    if let [first, rest @ ..] = args
+        && first == "--upgrade"
+    {
+        let [directory] = rest else {
+            return Err(usage());
+        };
+        return upgrade::run(directory);
+    }
     let mut options = Options::new(LETTERS, args);
     let bytes = collect(&mut options)?;
     let [directory] = options.operands() else {
-        return Err(Fatal::usage(PROGRAM, "svscanctl [-abhnqt] dir"));
+        return Err(usage());
     };
-    // An svscan that ends between open and write is an error, not our death.
-    let _ = signals::ignore(Signal::SIGPIPE);
-    match ask(directory, &bytes) {
-        Ok(()) => Ok(Exit::OK),
+    ask(directory, &bytes)?;
+    Ok(Exit::OK)
+}
+
+fn usage() -> Fatal {
+    let words = "svscanctl [-abhnqt] dir, or svscanctl --upgrade dir";
+    Fatal::usage(PROGRAM, words)
+}
+
+fn ask(directory: &OsStr, bytes: &[u8]) -> Result<(), Fatal> {
+    match send(directory, bytes) {
+        Ok(()) => Ok(()),
         Err(why) if why.kind() == io::ErrorKind::NotFound || file::no_reader(&why) => {
             Err(nobody(directory))
         }
@@ -72,7 +96,7 @@ fn collect(options: &mut Options<'_>) -> Result<Vec<u8>, Fatal> {
     Ok(bytes)
 }
 
-fn ask(directory: &OsStr, bytes: &[u8]) -> io::Result<()> {
+fn send(directory: &OsStr, bytes: &[u8]) -> io::Result<()> {
     let control = open_control(directory)?;
     if bytes.is_empty() {
         return Ok(());
@@ -102,8 +126,10 @@ mod tests {
         assert!(
             of_commands
                 .iter()
+                .filter(|byte| **byte != Command::Upgrade.byte())
                 .all(|byte| LETTERS.as_bytes().contains(byte))
         );
-        assert_eq!(LETTERS.len(), of_commands.len() + 1);
+        // `h` is two of them, and an upgrade has a word of its own.
+        assert_eq!(LETTERS.len(), of_commands.len());
     }
 }

@@ -1,5 +1,10 @@
 //! `svscanctl` against a FIFO that the test itself reads.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics with the reason"
+)]
+
 use std::io::Read;
 
 use dt_os::file::{How, make_fifo};
@@ -57,8 +62,8 @@ fn who_is_not_there_cannot_be_asked() {
 fn a_wrong_command_line_is_refused() {
     let (outcome, bytes) = written(&["-z", "sc"]);
     assert_eq!((outcome.code, bytes.as_str()), (100, ""));
-    let line = "svscanctl: usage: svscanctl [-abhnqt] dir\n";
-    for arguments in [&["-a"][..], &["-a", "sc", "sd"]] {
+    let line = "svscanctl: usage: svscanctl [-abhnqt] dir, or svscanctl --upgrade dir\n";
+    for arguments in [&["-a"][..], &["-a", "sc", "sd"], &["--upgrade"]] {
         assert_eq!(written(arguments).0, Outcome::fails(100, line));
     }
 }

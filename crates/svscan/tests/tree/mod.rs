@@ -104,13 +104,6 @@ impl Tree {
         Scanner(self.run(command))
     }
 
-    /// `supervise sc/NAME`
-    pub fn supervise(&self, name: &str) -> Running {
-        let mut command = self.suite.command("supervise", &self.scratch);
-        command.arg(Path::new("sc").join(name));
-        self.run(command)
-    }
-
     pub fn run(&self, mut command: Command) -> Running {
         let err = self.scratch.join("err");
         let err = fs::File::options().create(true).append(true).open(err);
