@@ -40,6 +40,120 @@ pub const DIFFERENCES: &[Difference] = &[
                  does not.",
     },
     Difference {
+        case: "multilog_a_closed_standard_error",
+        reason: "The original dies of the next alert once nobody reads its standard \
+                 error, and loses lines; ours drops the alert and goes on.",
+    },
+    Difference {
+        case: "multilog_a_directory_named_like_an_old_file",
+        reason: "The original tries for ever to remove a directory that is named like an \
+                 old file; ours leaves it alone.",
+    },
+    Difference {
+        case: "multilog_a_name_that_is_no_label",
+        reason: "The original takes any name of 25 bytes or more that begins with @ for \
+                 an old file and removes it; ours counts and removes only what has a \
+                 label.",
+    },
+    Difference {
+        case: "multilog_a_name_that_is_no_label_and_sorts_last",
+        reason: "As above; where such a name sorts last, the original removes the file \
+                 just made instead.",
+    },
+    Difference {
+        case: "multilog_a_start_after_a_kill",
+        reason: "The original makes an unfinished .u file of a log whose multilog was \
+                 killed; ours goes on with it, as nothing of it is lost. After an outage \
+                 of the machine both make a .u file.",
+    },
+    Difference {
+        case: "multilog_alarm_while_the_processor_runs",
+        reason: "The original acts on a signal that came outside of its reading only when \
+                 more input comes; ours acts at once.",
+    },
+    Difference {
+        case: "multilog_directories_before_one_that_is_locked",
+        reason: "The original leaves the directories before one that is locked marked \
+                 unfinished, so that the next start makes .u files of them; ours does not \
+                 touch them.",
+    },
+    Difference {
+        case: "multilog_input_that_cannot_be_read",
+        reason: "The original takes input that cannot be read for its end, silently; ours \
+                 says so first.",
+    },
+    Difference {
+        case: "multilog_input_that_is_not_there_yet",
+        reason: "The original takes input that is in non-blocking mode for ended where \
+                 there is none yet; ours waits for it.",
+    },
+    Difference {
+        case: "multilog_old_files_from_the_future",
+        reason: "The original, after the clock was set back, removes the file just made, \
+                 as older ones have greater names; ours never removes that.",
+    },
+    Difference {
+        case: "multilog_processor_may_remove_its_new_state",
+        reason: "The original makes the state that a processor has removed anew with mode \
+                 600; ours with 644, as it has otherwise.",
+    },
+    Difference {
+        case: "multilog_processor_without_state_after_a_clean_restart",
+        reason: "The original can never start a processor where state is missing in a \
+                 directory that was left clean, as after a restore; ours makes it.",
+    },
+    Difference {
+        case: "multilog_recovery_current_with_a_link_elsewhere",
+        reason: "The original takes any file with a second link for archived and drops \
+                 it; ours archives it unless the other link is an old file of this log.",
+    },
+    Difference {
+        case: "multilog_recovery_directory_in_the_place_of_current",
+        reason: "The original tries for ever to remove a directory in the place of one of \
+                 its files; ours moves it out of the way.",
+    },
+    Difference {
+        case: "multilog_recovery_directory_in_the_place_of_previous",
+        reason: "As for current.",
+    },
+    Difference {
+        case: "multilog_recovery_empty_unfinished_current",
+        reason: "The original makes an empty .u file of an empty log, which may push out \
+                 a good one; ours drops it.",
+    },
+    Difference {
+        case: "multilog_recovery_finished_previous",
+        reason: "The original calls a complete file that is safe on disk unfinished where \
+                 only its last name was missing; ours finishes it.",
+    },
+    Difference {
+        case: "multilog_recovery_previous_with_a_link_elsewhere",
+        reason: "As for current.",
+    },
+    Difference {
+        case: "multilog_sizes_above_sixteen_megabytes",
+        reason: "The original lowers greater sizes to 16777215; ours takes them.",
+    },
+    Difference {
+        case: "multilog_term_during_the_start",
+        reason: "The original heeds a signal that came during its start only when more \
+                 input comes; ours at once.",
+    },
+    Difference {
+        case: "multilog_term_on_a_full_disk",
+        reason: "The original ignores TERM while it waits for room; ours ends, and leaves \
+                 the log marked unfinished and what it could not write where it was.",
+    },
+    Difference {
+        case: "multilog_term_while_the_processor_runs",
+        reason: "The original reads on after a signal that came while the processor ran; \
+                 ours ends.",
+    },
+    Difference {
+        case: "multilog_the_signal_of_a_broken_pipe",
+        reason: "Ours ignores it, so that nobody's closing of a pipe costs a line.",
+    },
+    Difference {
         case: "path_with_a_file",
         reason: "The original looks no further than a part of PATH that is a file; ours \
                  goes on.",
@@ -63,6 +177,11 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "status_new_is_a_link",
         reason: "The original writes through a link named status.new and spoils what it \
                  points to; ours does not follow it.",
+    },
+    Difference {
+        case: "supervise_directory_by_a_long_link",
+        reason: "The original gives up where supervise is a link to a name of 256 bytes or \
+                 more; ours follows it.",
     },
     Difference {
         case: "svc_writes_over_a_plain_file",

@@ -101,6 +101,11 @@ impl Service {
         u32::from_le_bytes(status[12..16].try_into().unwrap())
     }
 
+    /// The process id of the first service that was seen.
+    pub fn first_pid(&self) -> u32 {
+        self.pids[0]
+    }
+
     /// The supervise.
     pub fn process(&mut self) -> &mut Running {
         &mut self.supervise

@@ -10,6 +10,8 @@
     reason = "a test that cannot go on panics with the reason"
 )]
 
+mod environments;
+mod limits;
 mod patterns;
 mod stamps;
 mod streams;

@@ -5,27 +5,24 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::time::Duration;
 
 use dt_cli::Message;
+use dt_os::caught::Caught;
 use dt_os::clock::{Moment, UnixTime};
 use dt_os::entry::{self, Facts};
 use dt_os::exec::Image;
 use dt_os::file::{Directory, How};
 use dt_os::process::{self, ChildSignal, Launch, Pid};
-use dt_os::signals::SignalPipe;
-use dt_os::{descriptor, flow, startup, wait};
+use dt_os::{descriptor, flow, startup};
 
 use crate::world::{Ending, Open, Streams, Woken, World};
 
 /// The kernel, with what has been opened at start.
 #[derive(Debug)]
 pub struct Kernel {
-    /// The directory that multilog was started in.
-    pub start: Directory,
-    /// TERM.
-    pub term: SignalPipe,
-    /// ALRM.
-    pub alarm: SignalPipe,
+    /// TERM and ALRM.
+    pub signals: Caught<2>,
     /// The log directories.
     pub directories: Vec<Directory>,
     /// Their locks, held for life.
@@ -143,7 +140,7 @@ impl World for Kernel {
         let above = |file: &File| flow::duplicate_above(file, 10);
         let (input, output) = (above(&streams.input)?, above(&streams.output)?);
         let (state, newstate) = (above(&streams.state)?, above(&streams.newstate)?);
-        let pid = Launch {
+        Launch {
             image: &image,
             descriptors: &[
                 (input.as_fd(), 0),
@@ -157,11 +154,7 @@ impl World for Kernel {
             directory_excuse: &excuse,
             exec_excuse: &excuse,
         }
-        .start();
-        // Nothing is looked for by its path any more; this only lets go of the
-        // log directory.
-        let _ = self.start.enter();
-        pid
+        .start()
     }
 
     fn wait_for(&mut self, child: Pid) -> io::Result<Ending> {
@@ -195,27 +188,19 @@ impl World for Kernel {
     }
 
     fn wait(&mut self, input: bool, deadline: Option<Moment>) -> Woken {
-        let signals = [self.term.as_fd(), self.alarm.as_fd()];
-        let ready = if input {
-            let [term, alarm] = signals;
-            wait::until_readable([term, alarm, descriptor::stdin()], deadline)
+        let waited = if input {
+            let waited = self.signals.wait([descriptor::stdin()], deadline);
+            waited.map(|(signals, [input])| (signals, input))
         } else {
-            wait::until_readable(signals, deadline).map(|[term, alarm]| [term, alarm, false])
+            let waited = self.signals.wait([], deadline);
+            waited.map(|(signals, [])| (signals, false))
         };
-        let Ok([term, alarm, input]) = ready else {
+        let ([term, alarm], input) = waited.unwrap_or_else(|_| {
             // Without a poll there is only looking and looking again, slowly.
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            return Woken {
-                input,
-                term: self.term.drain(),
-                alarm: self.alarm.drain(),
-            };
-        };
-        Woken {
-            input,
-            term: term && self.term.drain(),
-            alarm: alarm && self.alarm.drain(),
-        }
+            std::thread::sleep(Duration::from_millis(100));
+            ([false; 2], input)
+        });
+        Woken { input, term, alarm }
     }
 
     fn moment(&mut self) -> Moment {

@@ -12,8 +12,9 @@ use std::fs::File;
 use std::io;
 
 use dt_cli::{Exit, Fatal};
+use dt_os::caught::Caught;
 use dt_os::file::{Directory, How};
-use dt_os::signals::{self, Signal, SignalPipe};
+use dt_os::signals::{self, Signal};
 use dt_os::{descriptor, entry, file, flow, startup};
 
 pub mod archive;
@@ -39,9 +40,8 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Fatal> {
     let _ = file::set_umask(0o022);
     let mut kernel = begin(&script)?;
     let start = Start {
-        keep: keeper(&kernel),
+        keep: keeper(&mut kernel),
         boot: boot_id(),
-        fingerprint: Script::fingerprint(arguments),
         pipe: flow::is_pipe(descriptor::stdin()),
     };
     match runtime::run(script, start, &mut kernel) {
@@ -54,13 +54,11 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Fatal> {
 /// Everything that is opened before the first directory is changed, in the
 /// original's order.
 fn begin(script: &Script) -> Result<Kernel, Fatal> {
-    let start = Directory::open(".")
+    Directory::open(".")
         .map_err(|why| unable("switch to current directory", OsStr::new(""), &why))?;
-    let (term, alarm) = watch().map_err(|why| unable("watch signals", OsStr::new(""), &why))?;
+    let signals = watch().map_err(|why| unable("watch signals", OsStr::new(""), &why))?;
     let mut kernel = Kernel {
-        start,
-        term,
-        alarm,
+        signals,
         directories: Vec::new(),
         locks: Vec::new(),
         statuses: Vec::new(),
@@ -78,16 +76,13 @@ fn begin(script: &Script) -> Result<Kernel, Fatal> {
     Ok(kernel)
 }
 
-/// A reader of standard error that has gone must not take the log with it, and
-/// a processor whose end we wait for must not vanish.
-fn watch() -> io::Result<(SignalPipe, SignalPipe)> {
+/// TERM and ALRM; and a reader of standard error that has gone must not take the
+/// log with it.
+fn watch() -> io::Result<Caught<2>> {
     if !startup::pipe_was_ignored() {
-        signals::disarm(Signal::SIGPIPE)?;
+        let _unheeded = signals::flag(Signal::SIGPIPE)?;
     }
-    Ok((
-        SignalPipe::watch(Signal::SIGTERM)?,
-        SignalPipe::watch(Signal::SIGALRM)?,
-    ))
+    Caught::watch([Signal::SIGTERM, Signal::SIGALRM])
 }
 
 fn open_status(name: &OsStr) -> Result<File, Fatal> {
@@ -117,7 +112,7 @@ fn lock(directory: &Directory, name: &OsStr) -> Result<File, Fatal> {
 
 /// The first lock, if record and spool may be kept in it: it must be an
 /// ordinary file of that one name, with nothing of somebody else's in it.
-fn keeper(kernel: &Kernel) -> Option<File> {
+fn keeper(kernel: &mut Kernel) -> Option<File> {
     use std::os::unix::fs::FileExt;
     let (directory, lock) = (kernel.directories.first()?, kernel.locks.first()?);
     let named = entry::own_facts(directory, OsStr::new("lock")).ok()??;
@@ -128,7 +123,8 @@ fn keeper(kernel: &Kernel) -> Option<File> {
     let mut start = [0; 8];
     let length = lock.read_at(&mut start, 0).ok()?;
     let ours = length == 0 || start == *record::MAGIC || start == [0; 8];
-    ours.then(|| lock.try_clone().ok()).flatten()
+    // It stays open, and locked, as long as we live.
+    ours.then(|| kernel.locks.swap_remove(0))
 }
 
 /// Which boot of the machine this is; all zero where nobody says.

@@ -4,6 +4,10 @@
 //! happens to it. So an unfinished line shorter than that is held back, and one
 //! that is longer goes on as it began.
 
+use std::io;
+use std::num::NonZeroUsize;
+
+use dt_os::memory::Buffer;
 use memchr::{memchr, memrchr};
 
 use crate::folder::Folder;
@@ -17,12 +21,12 @@ pub const STAMP: usize = 26;
 
 /// How much text is looked at in one go. Stamps make a block of short lines many
 /// times longer; it is then done in several pieces.
-const TEXT: usize = 128 << 10;
+const TEXT: NonZeroUsize = NonZeroUsize::new(128 << 10).unwrap();
 
 /// Bytes on their way from the block to the log directories, lines stamped.
 #[derive(Debug)]
 pub struct Lines {
-    text: Vec<u8>,
+    text: Buffer,
     /// Where the text that has not been looked at begins: behind what is held.
     filled: usize,
     /// The text begins in a line that has been decided on.
@@ -33,13 +37,18 @@ pub struct Lines {
 
 impl Lines {
     /// With nothing held.
-    pub fn new() -> Self {
-        Self {
-            text: vec![0; TEXT],
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            text: Buffer::new(TEXT)?,
             filled: 0,
             midst: false,
             fresh: true,
-        }
+        })
+    }
+
+    /// Gives back the memory that nothing is held in.
+    pub fn release(&mut self) {
+        self.text.release(self.filled);
     }
 
     /// Takes up where a predecessor left off.

@@ -98,7 +98,9 @@ impl Found {
         });
         match step {
             Step::SyncNames | Step::Open => {}
-            Step::Remove(name) | Step::Retire(name) => *self.place(name) = None,
+            Step::Remove(name) | Step::Discard(name) | Step::Retire(name) => {
+                *self.place(name) = None;
+            }
             Step::Archive(name, _) => {
                 if let Some(seen) = self.place(name) {
                     seen.archived = true;
@@ -169,6 +171,8 @@ pub enum Step {
     SyncNames,
     /// Take a name away whose content is not wanted, or is elsewhere.
     Remove(Name),
+    /// Take a name away, if that can be done at all.
+    Discard(Name),
     /// Give a file an archive's name, besides the one that it has.
     Archive(Name, Code),
     /// Take the working name of an archived file away, then the oldest archives.
@@ -204,17 +208,17 @@ pub fn next(known: Known, found: Found) -> Step {
 /// known to be safe is called so and that empty files are not kept.
 fn after_outage(known: Known, found: Found) -> Step {
     if found.state.is_some_and(|state| !state.empty) {
-        return Step::Remove(Name::State);
+        return Step::Discard(Name::State);
     }
     if found.newstate.is_some() {
-        return Step::Remove(Name::NewState);
+        return Step::Discard(Name::NewState);
     }
     match (found.processed, found.previous) {
         (Some(processed), previous) if processed.complete => match previous {
             Some(_) => durably(known, Step::Remove(Name::Previous)),
             None => archive(known, Name::Processed, processed, Code::Safe),
         },
-        (Some(_), _) => Step::Remove(Name::Processed),
+        (Some(_), _) => Step::Discard(Name::Processed),
         (None, Some(previous)) => {
             // Complete means synced before it was renamed.
             let safe = previous.complete && !known.processor;

@@ -2,8 +2,12 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::num::NonZeroUsize;
+use std::time::Duration;
 
+use dt_cli::Fatal;
 use dt_os::Errno;
+use dt_os::memory::Buffer;
 use dt_tai::{Tai64, Tai64N};
 
 use crate::archive;
@@ -12,10 +16,19 @@ use crate::lines::{Lines, STAMP};
 use crate::record::{Entry, Record, SPOOL};
 use crate::script::Script;
 use crate::session::{Session, Stop};
-use crate::world::World;
+use crate::world::{Woken, World};
 
 /// The most that is taken from standard input in one go: what a pipe holds.
 pub const BLOCK: usize = 1 << 16;
+
+const ROOM: NonZeroUsize = NonZeroUsize::new(BLOCK).unwrap();
+
+/// What is taken at once and is more than this leaves memory behind that is
+/// given back once nothing has come for [`LULL`].
+const MUCH: usize = 8192;
+
+/// See [`MUCH`].
+const LULL: Duration = Duration::from_secs(1);
 
 /// How long the spool gets before it is emptied. Emptying it is a little work,
 /// and what stands in it is memory that the kernel must keep.
@@ -32,6 +45,8 @@ struct Engine<F> {
     end: u64,
     /// Standard input goes through the spool.
     spooled: bool,
+    /// There is memory to be given back.
+    swollen: bool,
 }
 
 /// What multilog needs besides the script and the system.
@@ -40,24 +55,23 @@ pub struct Start<F> {
     pub keep: Option<F>,
     /// Which boot of the machine this is; all zero if that is not known.
     pub boot: [u8; 16],
-    /// The script's fingerprint.
-    pub fingerprint: u64,
     /// Whether standard input is a pipe.
     pub pipe: bool,
 }
 
 /// Runs `script` until its input ends or TERM comes.
 pub fn run<W: World>(script: Script, start: Start<W::File>, world: &mut W) -> Result<(), Stop> {
-    let mut session = Session::new(world, BLOCK);
+    let mut session = Session::new(world, Buffer::new(ROOM).map_err(no_memory)?);
     session.keep = start.keep;
     session.record.boot = start.boot;
-    session.record.script = start.fingerprint;
+    session.record.script = script.fingerprint();
     let mut engine = Engine {
         folders: Vec::new(),
-        lines: Lines::new(),
+        lines: Lines::new().map_err(no_memory)?,
         latest: Tai64N(Tai64(0), 0),
         end: SPOOL,
         spooled: start.pipe && session.keep.is_some() && start.boot != [0; 16],
+        swollen: false,
         script,
     };
     engine.open(&mut session)?;
@@ -68,7 +82,7 @@ pub fn run<W: World>(script: Script, start: Start<W::File>, world: &mut W) -> Re
 /// Starting: what a predecessor left is put in order and taken up.
 impl<F> Engine<F> {
     fn open<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
-        let old = Self::old_record(session);
+        let old = self.old_record(session)?;
         let mut pasts = Vec::new();
         for (number, log) in self.script.logs.iter().enumerate() {
             let directory = session
@@ -98,13 +112,30 @@ impl<F> Engine<F> {
     }
 
     /// The record of a multilog that was killed since the machine was started.
-    fn old_record<W: World<File = F>>(session: &mut Session<'_, W>) -> Option<Record> {
-        let keep = session.keep.as_ref()?;
+    fn old_record<W: World<File = F>>(
+        &self,
+        session: &mut Session<'_, W>,
+    ) -> Result<Option<Record>, Stop> {
+        let Some(keep) = session.keep.as_ref() else {
+            return Ok(None);
+        };
         let mut bytes = vec![0; usize::try_from(SPOOL).unwrap_or(0)];
-        let count = session.world.read_at(keep, &mut bytes, 0).unwrap_or(0);
-        let record = Record::decode(bytes.get(..count)?)?;
-        let ours = record.boot == session.record.boot && record.boot != [0; 16];
-        ours.then_some(record)
+        let read = session.world.read_at(keep, &mut bytes, 0);
+        let count = read.map_err(|why| self.fatal_about_lock(&why))?;
+        let record = Record::decode(bytes.get(..count).unwrap_or_default());
+        let boot = session.record.boot;
+        Ok(record.filter(|record| record.boot == boot && boot != [0; 16]))
+    }
+
+    fn fatal_about_lock(&self, why: &io::Error) -> Stop {
+        let name = self.first_name();
+        let what = ["unable to read ".as_ref(), name, "/lock".as_ref()];
+        Stop::Fatal(Fatal::system("multilog", &what, why))
+    }
+
+    fn first_name(&self) -> &OsStr {
+        let first = self.script.logs.first();
+        first.map(|log| log.name.as_os_str()).unwrap_or_default()
     }
 
     /// Deals with what a predecessor had taken and not dealt with.
@@ -129,7 +160,7 @@ impl<F> Engine<F> {
         // record before a byte is written to the new file.
         session.commit()?;
         if session.record.unspooled {
-            self.lines = Lines::new();
+            self.lines.resume(&[], false);
             for folder in &mut self.folders {
                 folder.block_done();
                 folder.mend_last_line(session)?;
@@ -170,7 +201,7 @@ impl<F> Engine<F> {
             if session.term && self.lines.at_line_start() {
                 return Ok(());
             }
-            let woken = session.world.wait(true, None);
+            let woken = self.wait(session);
             session.alarm |= woken.alarm;
             session.term |= woken.term;
             // What a signal asks for comes first, so that it takes effect now.
@@ -185,6 +216,21 @@ impl<F> Engine<F> {
                 Some(count) => self.deal_with(session, count, None)?,
             }
         }
+    }
+
+    /// Waits for input or a signal; once after a flood, gives memory back.
+    fn wait<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Woken {
+        if std::mem::take(&mut self.swollen) {
+            let end = session.world.moment().plus(LULL);
+            let woken = session.world.wait(true, Some(end));
+            if woken != Woken::default() {
+                self.swollen = true;
+                return woken;
+            }
+            self.lines.release();
+            session.block.release(0);
+        }
+        session.world.wait(true, None)
     }
 
     /// Takes input; 0 is its end, `None` says that there is none after all.
@@ -234,8 +280,7 @@ impl<F> Engine<F> {
                 Ok(None)
             }
             Err(why) => {
-                let name = self.script.logs.first().map(|log| log.name.as_os_str());
-                let name = bytes(name.unwrap_or_default());
+                let name = bytes(self.first_name());
                 session.pause(&[b"unable to write to ", name, b"/current"], Some(&why))?;
                 Ok(None)
             }
@@ -249,8 +294,7 @@ impl<F> Engine<F> {
         at: u64,
         count: usize,
     ) -> Result<usize, Stop> {
-        let name = self.script.logs.first().map(|log| log.name.as_os_str());
-        let name = bytes(name.unwrap_or_default());
+        let name = bytes(self.first_name());
         let mut done = 0;
         while done < count {
             let Some(keep) = session.keep.as_ref() else {
@@ -276,6 +320,7 @@ impl<F> Engine<F> {
         stamp: Option<[u8; STAMP]>,
     ) -> Result<(), Stop> {
         session.taken = count;
+        self.swollen |= count > MUCH;
         let stamp = match stamp {
             None if self.script.stamp => Some(self.stamp(session)),
             other => other,
@@ -375,6 +420,10 @@ impl<F> Engine<F> {
         }
         Ok(())
     }
+}
+
+fn no_memory(_why: io::Error) -> Stop {
+    Stop::Fatal(Fatal::plain("multilog", &["out of memory".as_ref()]))
 }
 
 fn bytes(name: &OsStr) -> &[u8] {

@@ -102,12 +102,22 @@ impl Script {
             .all(|action| matches!(action, Action::Log(_)))
     }
 
-    /// A number that changes, almost certainly, when the script does.
+    /// A number that changes, almost certainly, when other lines go into a log
+    /// directory, or when they look different there. Sizes, counts and processors
+    /// change nothing about that.
     #[must_use]
-    pub fn fingerprint(arguments: &[OsString]) -> u64 {
-        let words = arguments.iter().map(|word| word.as_bytes());
-        let bytes = words.flat_map(|word| word.iter().copied().chain([0]));
-        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+    pub fn fingerprint(&self) -> u64 {
+        let words = self.actions.iter().filter_map(|action| match action {
+            Action::Select { select, pattern } => Some((u8::from(*select), &pattern[..])),
+            Action::Log(number) => {
+                let log = self.logs.get(*number)?;
+                Some((2, log.name.as_bytes()))
+            }
+            Action::Alert | Action::Status(_) => None,
+        });
+        let bytes = words.flat_map(|(kind, word)| word.iter().copied().chain([0, kind]));
+        let start = 0xcbf2_9ce4_8422_2325 ^ u64::from(self.stamp);
+        bytes.fold(start, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         })
     }
@@ -184,10 +194,18 @@ mod tests {
     }
 
     #[test]
-    fn scripts_that_differ_in_where_a_word_ends_have_other_fingerprints() {
-        let of = |words: &[&str]| {
-            Script::fingerprint(&words.iter().map(OsString::from).collect::<Vec<_>>())
-        };
-        assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
+    fn only_what_changes_the_lines_changes_the_fingerprint() {
+        let of = |words: &[&str]| parse(words).fingerprint();
+        let one = of(&["t", "-a", "./d"]);
+        assert_eq!(one, of(&["t", "s5000", "e", "-a", "n3", "!x", "./d"]));
+        for other in [
+            &["-a", "./d"][..],
+            &["t", "+a", "./d"],
+            &["t", "-a*", "./d"],
+            &["t", "./d", "-a"],
+            &["t", "-a", "./e"],
+        ] {
+            assert_ne!(one, of(other), "{other:?}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 use std::io;
 
 use dt_cli::{Fatal, Message};
+use dt_os::memory::Buffer;
 
 use crate::record::{Record, SPOOL};
 use crate::world::{PAUSE, World};
@@ -31,22 +32,22 @@ pub struct Session<'a, W: World> {
     /// Where record and spool are, if anywhere.
     pub keep: Option<W::File>,
     /// The block as it was taken from standard input.
-    pub block: Vec<u8>,
+    pub block: Buffer,
     /// How much of that is to be dealt with.
     pub taken: usize,
     encoded: Vec<u8>,
 }
 
 impl<'a, W: World> Session<'a, W> {
-    /// With room for blocks of `block` bytes.
-    pub fn new(world: &'a mut W, block: usize) -> Self {
+    /// With a buffer for blocks.
+    pub fn new(world: &'a mut W, block: Buffer) -> Self {
         Self {
             world,
             term: false,
             alarm: false,
             record: Record::default(),
             keep: None,
-            block: vec![0; block],
+            block,
             taken: 0,
             encoded: Vec::new(),
         }

@@ -10,6 +10,7 @@
 //! * names are bytes.
 
 pub mod ask;
+pub mod caught;
 pub mod clock;
 pub mod descriptor;
 pub mod entry;
@@ -23,6 +24,7 @@ pub mod identity;
 pub mod incarnation;
 pub mod limits;
 pub mod local_time;
+pub mod memory;
 pub mod pidfd;
 pub mod process;
 pub mod signals;

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, sigaction, sigprocmask,
@@ -63,13 +65,16 @@ pub fn unblock(signal: Signal) -> io::Result<()> {
     )?)
 }
 
-/// Keeps `signal` from ending us, and does nothing about it; what we execute
-/// later has it at its default again. One that our parent had us ignore should
-/// be left alone instead.
-pub fn disarm(signal: Signal) -> io::Result<()> {
-    let nobody_looks = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    signal_hook::flag::register(signal as i32, nobody_looks)?;
-    Ok(())
+/// A flag that is set once `signal` has been caught. It is set before any call
+/// that the signal interrupts returns, which a descriptor that is polled cannot
+/// say: the poll may have been over already.
+///
+/// By itself this keeps the signal from ending us; what we execute later has it
+/// at its default again. One that our parent had us ignore is better left alone.
+pub fn flag(signal: Signal) -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal as i32, Arc::clone(&flag))?;
+    Ok(flag)
 }
 
 /// Has the kernel drop `signal`; what we execute later inherits that.

@@ -193,7 +193,7 @@ fn a_megabyte_of_lines() {
 #[test]
 fn several_directories_and_no_selection() {
     check("multilog_several_directories_and_no_selection", |case| {
-        let input = super::kit::numbered_lines(100_000);
+        let input = super::kit::numbered_lines(90_000);
         multilog(
             case,
             &["-*", "./none", "+line 1*", "./some", "+*", "./all"],

@@ -1,7 +1,9 @@
 //! multilog, tai64n and tai64nlocal.
 
 mod alerts;
+mod crash;
 mod disk;
+mod interchange;
 mod kit;
 mod lines;
 mod patterns;

@@ -152,13 +152,25 @@ fn its_state_is_handed_over() {
 #[test]
 fn it_may_remove_its_files() {
     check("multilog_processor_may_remove_its_files", |case| {
-        for files in ["processed", "newstate", "processed newstate", "state"] {
-            let _ = std::fs::remove_dir_all(case.scratch.join("d"));
-            let command = format!("!cat; echo s >&5; rm -f {files}");
-            multilog(case, &["s4096", &command, "./d"], one_file());
-            listing(case, "d");
-        }
+        removes(case, "processed");
+        removes(case, "state");
     });
+}
+
+#[test]
+fn it_may_remove_its_new_state() {
+    check("multilog_processor_may_remove_its_new_state", |case| {
+        removes(case, "newstate");
+        removes(case, "processed newstate");
+    });
+}
+
+/// A processor that removes some of its files.
+fn removes(case: &mut Case, files: &str) {
+    let _ = std::fs::remove_dir_all(case.scratch.join("d"));
+    let command = format!("!cat; echo s >&5; rm -f {files}");
+    multilog(case, &["s4096", &command, "./d"], one_file());
+    listing(case, "d");
 }
 
 #[test]
@@ -274,4 +286,22 @@ fn tai64nlocal_as_the_processor() {
         let lines = all.split(|byte| *byte == b'\n').count();
         case.note(format!("lines {lines}"));
     });
+}
+
+#[test]
+fn without_a_state_after_a_clean_restart() {
+    check(
+        "multilog_processor_without_state_after_a_clean_restart",
+        |case| {
+            super::kit::prepare(case, "d", &[("current", 0o744, "before\n")]);
+            let mut logger = Logger::start(case, &["s4096", "!cat <&4; cat", "./d"]);
+            logger.write(one_file());
+            dt_testkit::until("it fails or archives", || {
+                logger.said().contains("pausing") || !archives(case, "d").is_empty()
+            });
+            let said = logger.said();
+            case.note(said);
+            logger.kill();
+        },
+    );
 }

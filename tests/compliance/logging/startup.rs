@@ -10,14 +10,19 @@ use dt_testkit::{Outcome, is_root, skipped_without_root};
 use super::kit::{Logger, ended, listing, multilog, prepare, run_shell, until_running, words};
 use crate::harness::{Case, check};
 
-/// Runs multilog as an ordinary user, with a copy of the program that such a user
-/// can reach.
-fn unprivileged(case: &mut Case, directory: &str, script: &[&str]) {
+/// A copy of multilog in the scratch directory.
+fn reachable(case: &Case) -> std::path::PathBuf {
     let program = case.scratch.join("multilog");
     if !program.exists() {
         fs::copy(case.suite.program("multilog"), &program).unwrap();
     }
-    let mut command = std::process::Command::new(program);
+    program
+}
+
+/// Runs multilog as an ordinary user, with a copy of the program that such a user
+/// can reach.
+fn unprivileged(case: &mut Case, directory: &str, script: &[&str]) {
+    let mut command = std::process::Command::new(reachable(case));
     command
         .arg0("multilog")
         .args(script)
@@ -98,10 +103,8 @@ fn files_in_the_directory_that_cannot_be_opened() {
                 symlink(name, directory.join(name)).unwrap();
                 multilog(case, &[format!("./loop-{name}")], "a\n");
             }
-            for name in ["lock", "state"] {
-                case.scratch.directory(format!("dir-{name}/{name}"));
-                multilog(case, &[format!("./dir-{name}")], "a\n");
-            }
+            case.scratch.directory("dir-lock/lock");
+            multilog(case, &["./dir-lock"], "a\n");
             case.scratch.directory("clean-dir/current");
             case.scratch.mode("clean-dir/current", 0o755);
             multilog(case, &["./clean-dir"], "a\n");
@@ -126,6 +129,8 @@ fn what_an_ordinary_user_may_not() {
         case.scratch.mode("entered", 0o111);
         case.scratch.file("secret", "");
         case.scratch.mode("secret", 0o400);
+        // While it can still be put there.
+        reachable(case);
         case.scratch.mode(".", 0o555);
         unprivileged(case, ".", &["./closed"]);
         unprivileged(case, ".", &["./fixed"]);
@@ -254,9 +259,38 @@ fn started_without_standard_descriptors() {
 }
 
 #[test]
+fn a_directory_in_the_place_of_the_state() {
+    check("multilog_directory_in_the_place_of_the_state", |case| {
+        case.scratch.directory("d/state");
+        let mut logger = Logger::start(case, &["./d"]);
+        logger.hears("\\n");
+        let said = logger.said();
+        let first = said.split("\\n").next().unwrap().to_owned();
+        case.note(first);
+        logger.settle_or_end();
+        logger.kill();
+    });
+}
+
+#[test]
 fn few_descriptors() {
     check("multilog_few_descriptors", |case| {
         run_shell(case, "ulimit -n 8; echo a | multilog ./d");
-        listing(case, "d");
+        case.note(format!(
+            "there: {}",
+            case.scratch.join("d/current").exists()
+        ));
+    });
+}
+
+#[test]
+fn two_dozen_descriptors() {
+    check("multilog_two_dozen_descriptors", |case| {
+        let input = super::kit::numbered_lines(20_000);
+        case.scratch.file("input", input);
+        run_shell(
+            case,
+            "ulimit -n 24; multilog t s4096 n3 '!cat' ./d <input; ls d | wc -l",
+        );
     });
 }

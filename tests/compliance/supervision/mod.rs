@@ -3,7 +3,10 @@
 mod children;
 mod clients;
 mod control;
+mod errors;
+mod interchange;
 mod kin;
+mod random;
 mod scanning;
 mod startup;
 mod surroundings;

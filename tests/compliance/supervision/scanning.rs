@@ -334,6 +334,23 @@ fn svscan_ends(case: &mut Case) {
     said(case);
 }
 
+fn a_new_svscan(case: &mut Case) {
+    case.note("a new svscan after one that was killed");
+    service(case, "one");
+    service(case, "one/log");
+    let mut first = svscan(case);
+    started(case, "one");
+    started(case, "one/log");
+    first.signal("KILL");
+    first.wait();
+    let _second = svscan(case);
+    scanned_again(case, "barrier one");
+    scanned_again(case, "barrier two");
+    let starts = [starts(case, "one"), starts(case, "one/log")];
+    case.note(format!("  starts {starts:?}"));
+    said(case);
+}
+
 fn in_the_current_directory(case: &mut Case) {
     case.note("in the current directory, and more arguments than one");
     service(case, "one");
@@ -364,6 +381,7 @@ fn svscan_scans() {
         a_killed_supervise,
         the_pipe_is_kept,
         svscan_ends,
+        a_new_svscan,
         in_the_current_directory,
     ];
     check("svscan_scans", |case| {

@@ -123,6 +123,26 @@ fn supervise_directory_by_a_link_is_made_where_the_link_points() {
     });
 }
 
+/// A link of 256 bytes or more is too long for the original.
+#[test]
+fn supervise_directory_by_a_long_link() {
+    check("supervise_directory_by_a_long_link", |case| {
+        let parent = "x".repeat(240);
+        case.scratch.directory(&parent);
+        case.scratch.file("d/down", "");
+        let target = format!("../{parent}/{}", "y".repeat(40));
+        symlink(target, case.scratch.join("d/supervise")).unwrap();
+        let mut command = case.suite.command("supervise", &case.scratch);
+        let mut running = start_quietly(case, command.arg("d"));
+        let ended = until_some("it runs or ends", || {
+            let runs = case.suite.run("svok", &["d"], &case.scratch).code == 0;
+            running.ended().map(Some).or(runs.then_some(None))
+        });
+        let words = String::from_utf8(case.scratch.read("err")).unwrap();
+        case.note(format!("exit {ended:?}: {}", words.trim_end()));
+    });
+}
+
 #[test]
 fn down_is_read_once() {
     check("down_is_read_once", |case| {

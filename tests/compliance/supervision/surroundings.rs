@@ -44,6 +44,30 @@ fn supervise_directory_is_removed() {
     });
 }
 
+/// The whole directory goes; the service is started again and again in vain.
+#[test]
+fn service_directory_is_removed() {
+    check("service_directory_is_removed", |case| {
+        let service = Service::start(case, Manners::Dies, false);
+        std::fs::remove_dir_all(case.scratch.join("d")).unwrap();
+        for program in ["svc", "svok", "svstat"] {
+            case.run(program, &["d"]);
+        }
+        let pid = service.first_pid();
+        service::signal(pid, "KILL");
+        let errors = case.scratch.join("err");
+        until("it has been tried twice", || {
+            let words = std::fs::read_to_string(&errors).unwrap_or_default();
+            words.matches("unable to start").count() >= 2
+        });
+        let words = std::fs::read_to_string(&errors).unwrap();
+        let mut lines: Vec<_> = words.lines().collect();
+        lines.sort_unstable();
+        lines.dedup();
+        case.note(format!("  said: {lines:?}"));
+    });
+}
+
 fn svstat_nothing(case: &mut Case) {
     case.run("svstat", &["d"]);
 }

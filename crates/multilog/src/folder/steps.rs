@@ -128,6 +128,12 @@ impl<F> Folder<F> {
                 self.unsynced = true;
                 Ok(())
             }
+            Step::Discard(name) => {
+                // A directory of that name, say, is in nobody's way here.
+                let _ = session.world.remove(log, os(name));
+                self.unsynced = true;
+                Ok(())
+            }
             Step::Archive(name, code) => self.archive(session, name, code),
             Step::Retire(name) => {
                 self.take(session, Step::Remove(name), past)?;

@@ -1,0 +1,256 @@
+//! Stopped, failed or without power at every single call.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics with the reason"
+)]
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::format_collect,
+    reason = "an archive is `.s` or `.u`, and tests may be slow"
+)]
+
+mod model;
+
+use model::{Loss, Model};
+use multilog::session::Stop;
+
+const PLAIN: &[&str] = &["s4096", "n1000", "./d"];
+const STAMPED: &[&str] = &["t", "s4096", "n1000", "./d"];
+const PROCESSED: &[&str] = &["s4096", "n1000", "!processor", "./d"];
+const TWO: &[&str] = &["-*3*", "s4096", "n1000", "./a", "+*3*", "s5000", "./b"];
+
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+fn line(number: usize) -> String {
+    format!("{number} {}\n", "y".repeat(number * 13 % 90))
+}
+
+fn input() -> String {
+    let long = format!("long {}\n", "z".repeat(5000));
+    (0..200).map(line).collect::<String>() + &long + &(200..260).map(line).collect::<String>()
+}
+
+fn logs(words: &[&str]) -> usize {
+    words.iter().filter(|word| word.starts_with("./")).count()
+}
+
+fn model(words: &[&str]) -> Model {
+    Model::new(logs(words), input().as_bytes(), 700)
+}
+
+/// All that is in a log directory, oldest first, stamps left out.
+fn content(model: &Model, log: usize, stamped: bool) -> String {
+    let files = model.files(log).into_iter();
+    let all: Vec<u8> = files.flat_map(|(_, data)| data).collect();
+    let all = String::from_utf8(all).unwrap();
+    if !stamped {
+        return all;
+    }
+    all.split_inclusive('\n').map(|line| &line[26..]).collect()
+}
+
+/// What the script selects for a log directory.
+fn wanted(words: &[&str], log: usize) -> String {
+    let selective = words.len() > 4 && words[0] == "-*3*" && log == 0;
+    let input = input();
+    let lines = input.split_inclusive('\n');
+    // No backtracking: `*3*` takes any line with a 3 in it.
+    lines
+        .filter(|line| !selective || !line.contains('3'))
+        .collect()
+}
+
+fn check(model: &Model, words: &[&str], what: &str) {
+    for log in 0..logs(words) {
+        let (seen, want) = (content(model, log, words[0] == "t"), wanted(words, log));
+        assert!(
+            seen == want,
+            "{words:?}, {what}, log {log}: {} bytes instead of {}; {}",
+            seen.len(),
+            want.len(),
+            difference(&seen, &want)
+        );
+        // One that could not be synced is left for the next start to put aside.
+        let finished = model.said_of_disk() || model.mode(log, "current") == Some(0o744);
+        assert!(finished, "{what}");
+    }
+    if words.contains(&"!processor") {
+        let finished = model.files(0);
+        let sizes: String = finished
+            .iter()
+            .filter(|(name, _)| name.ends_with(".s"))
+            .map(|(_, data)| format!("{}\n", data.len()))
+            .collect();
+        let state = String::from_utf8(model.content(0, "state").unwrap()).unwrap();
+        assert_eq!(state, sizes, "{what}: the state and the finished files");
+    }
+}
+
+fn difference(seen: &str, want: &str) -> String {
+    let pair = seen.lines().zip(want.lines()).find(|(a, b)| a != b);
+    pair.map_or_else(
+        || "one is the other's beginning".to_owned(),
+        |(a, b)| format!("{a:.40} for {b:.40}"),
+    )
+}
+
+fn calls(words: &[&str]) -> usize {
+    let mut model = model(words);
+    assert_eq!(model.run(words), Some(Ok(())));
+    check(&model, words, "undisturbed");
+    model.calls
+}
+
+#[test]
+fn stopped_dead_before_any_call_nothing_is_lost_and_nothing_is_an_outage() {
+    for words in [PLAIN, STAMPED, PROCESSED, TWO] {
+        for at in 0..calls(words) {
+            let mut model = model(words);
+            model.stop_at = at;
+            assert_eq!(model.run(words), None);
+            model.run_to_the_end(words);
+            check(&model, words, &format!("stopped at call {at}"));
+            let unfinished = model
+                .files(0)
+                .iter()
+                .filter(|(name, _)| name.ends_with(".u"))
+                .count();
+            assert_eq!(unfinished, 0, "{words:?}, stopped at call {at}");
+        }
+    }
+}
+
+#[test]
+fn stopped_again_while_recovering_nothing_is_lost() {
+    for words in [STAMPED, PROCESSED, TWO] {
+        let all = calls(words);
+        for at in (0..all).step_by(3) {
+            for again in (at % 5..40).step_by(5) {
+                let mut model = model(words);
+                model.stop_at = at;
+                let _ = model.run(words);
+                model.stop_at = again;
+                let _ = model.run(words);
+                model.run_to_the_end(words);
+                check(&model, words, &format!("stopped at {at}, then at {again}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn whichever_call_fails_every_line_is_written_once() {
+    for words in [PLAIN, STAMPED, PROCESSED, TWO] {
+        for errno in [EIO, ENOSPC] {
+            for at in 1..=calls(words) {
+                let mut model = model(words);
+                // A failed sync forgets data in this model; that is another test's.
+                model.fail = Some((at, errno));
+                model.forgives = true;
+                model.run_to_the_end(words);
+                model.fail = None;
+                if model.has_unfinished() {
+                    assert!(model.said_of_disk(), "{words:?}, call {at}");
+                    continue;
+                }
+                check(&model, words, &format!("error {errno} in call {at}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn whichever_call_fails_after_a_stop_every_line_is_written_once() {
+    for words in [STAMPED, PROCESSED, TWO] {
+        for at in (0..calls(words)).step_by(3) {
+            for fails in (1 + at % 4..40).step_by(4) {
+                let mut model = model(words);
+                model.stop_at = at;
+                model.forgives = true;
+                let _ = model.run(words);
+                model.fail = Some((fails, EIO));
+                model.run_to_the_end(words);
+                if model.has_unfinished() {
+                    assert!(model.said_of_disk(), "{words:?}, {at}, {fails}");
+                    continue;
+                }
+                let what = format!("stopped at {at}, call {fails} fails");
+                check(&model, words, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failed_sync_is_never_followed_by_a_claim() {
+    for words in [PLAIN, STAMPED, PROCESSED] {
+        for at in 1..=calls(words) {
+            let mut model = model(words);
+            model.fail = Some((at, EIO));
+            model.run_to_the_end(words);
+            for (name, data) in model.files(0) {
+                if name.ends_with(".s") {
+                    let text = String::from_utf8(data).unwrap();
+                    let text: String = if words[0] == "t" {
+                        text.split_inclusive('\n').map(|line| &line[26..]).collect()
+                    } else {
+                        text
+                    };
+                    assert!(
+                        !text.is_empty() && input().contains(&text),
+                        "call {at}: {name}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn without_power_at_any_call_what_is_called_safe_is_whole_and_stays() {
+    for words in [PLAIN, PROCESSED] {
+        for loss in [Loss::OldNames, Loss::NewNames] {
+            for at in 0..calls(words) {
+                let mut model = model(words);
+                model.stop_at = at;
+                let _ = model.run(words);
+                let before = model.durable(0);
+                model.lose_power(loss);
+                model.run_to_the_end(words);
+                let after = model.files(0);
+                for (name, data) in &after {
+                    let text = String::from_utf8(data.clone()).unwrap();
+                    let whole = input().contains(&text);
+                    assert!(
+                        whole || !name.ends_with(".s"),
+                        "{loss:?} at {at}: {name} is cut"
+                    );
+                    assert!(!text.contains('\0'), "{loss:?} at {at}: NUL in {name}");
+                }
+                for file in before {
+                    assert!(
+                        after.contains(&file),
+                        "{loss:?} at {at}: {} is gone",
+                        file.0
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn term_ends_a_wait_for_disk_space_and_nothing_is_lost() {
+    let mut model = model(STAMPED);
+    model.full = Some(ENOSPC);
+    model.term_in_pause = true;
+    assert_eq!(model.run(STAMPED), Some(Err(Stop::Leave)));
+    assert!(model.said.starts_with(
+        b"multilog: warning: unable to write to ./d/current, pausing: out of disk space\n"
+    ));
+    assert_eq!(model.mode(0, "current"), Some(0o644), "it is not finished");
+    model.full = None;
+    model.run_to_the_end(STAMPED);
+    check(&model, STAMPED, "after TERM in a pause");
+}

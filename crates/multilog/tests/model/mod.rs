@@ -1,0 +1,452 @@
+//! A system in memory: a directory a log, a pipe, a processor, and a counter of
+//! calls. It can stop dead before any call, fail any call, and forget what was
+//! not synced.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use multilog::runtime::{Start, run};
+use multilog::script::Script;
+use multilog::session::Stop;
+use multilog::world::{Ending, Facts, Moment, Open, Streams, UnixTime, Woken, World};
+
+/// What an inode holds, and what of it is on disk.
+#[derive(Clone, Default)]
+struct Inode {
+    data: Vec<u8>,
+    mode: u32,
+    on_disk: (Vec<u8>, u32),
+}
+
+type Names = BTreeMap<OsString, u64>;
+
+#[derive(Clone, Default)]
+struct Directory {
+    names: Names,
+    on_disk: Names,
+}
+
+/// What a power loss leaves of names that were not synced.
+#[derive(Clone, Copy, Debug)]
+pub enum Loss {
+    /// None of what was done to them.
+    OldNames,
+    /// All of it, though the data were not written.
+    NewNames,
+}
+
+pub struct Model {
+    inodes: Vec<Inode>,
+    directories: Vec<Directory>,
+    pub input: Vec<u8>,
+    /// How much of the input each call takes at the most.
+    pub chunk: usize,
+    pub calls: usize,
+    /// Stops dead before this call.
+    pub stop_at: usize,
+    /// Fails this call once, with this error.
+    pub fail: Option<(usize, i32)>,
+    /// Fails every write to a log with this error.
+    pub full: Option<i32>,
+    /// TERM comes in the next wait.
+    pub term: bool,
+    pub said: Vec<u8>,
+    /// TERM comes in the next pause.
+    pub term_in_pause: bool,
+    /// A failed sync forgets nothing.
+    pub forgives: bool,
+    pub boot: u8,
+    now: u64,
+}
+
+struct Dead;
+
+impl Model {
+    pub fn new(logs: usize, input: &[u8], chunk: usize) -> Self {
+        Self {
+            inodes: vec![Inode::default()],
+            directories: vec![Directory::default(); logs],
+            input: input.to_vec(),
+            chunk,
+            calls: 0,
+            stop_at: usize::MAX,
+            fail: None,
+            full: None,
+            term: false,
+            term_in_pause: false,
+            forgives: false,
+            said: Vec::new(),
+            boot: 1,
+            now: 1_000_000,
+        }
+    }
+
+    /// Runs multilog on it; `None` where it was stopped dead.
+    pub fn run(&mut self, words: &[&str]) -> Option<Result<(), Stop>> {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        let keep = self.make(0, OsStr::new("lock"), 0o600);
+        let start = Start {
+            keep: Some(keep),
+            boot: [self.boot; 16],
+            pipe: true,
+        };
+        self.calls = 0;
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(Script::parse(&words), start, self)));
+        match outcome {
+            Ok(result) => Some(result),
+            Err(payload) if payload.is::<Dead>() => None,
+            Err(payload) => resume_unwind(payload),
+        }
+    }
+
+    /// Runs it as a supervisor does, again and again, until it ends in order.
+    pub fn run_to_the_end(&mut self, words: &[&str]) {
+        for _ in 0..20 {
+            self.stop_at = usize::MAX;
+            if self.run(words) == Some(Ok(())) {
+                return;
+            }
+        }
+        panic!("never ends: {}", String::from_utf8_lossy(&self.said));
+    }
+
+    pub fn lose_power(&mut self, loss: Loss) {
+        for directory in &mut self.directories {
+            match loss {
+                Loss::OldNames => directory.names = directory.on_disk.clone(),
+                Loss::NewNames => directory.on_disk = directory.names.clone(),
+            }
+        }
+        for inode in &mut self.inodes {
+            inode.data = inode.on_disk.0.clone();
+            if matches!(loss, Loss::OldNames) {
+                inode.mode = inode.on_disk.1;
+            }
+        }
+        self.boot += 1;
+    }
+
+    /// The finished files and `current`, oldest first, by name and content.
+    pub fn files(&self, log: usize) -> Vec<(String, Vec<u8>)> {
+        let names = &self.directories[log].names;
+        let kept = names
+            .iter()
+            .filter(|(name, _)| name.as_encoded_bytes()[0] == b'@');
+        let last = names.get_key_value(OsStr::new("current"));
+        kept.chain(last)
+            .map(|(name, inode)| {
+                let data = self.inodes[usize::try_from(*inode).unwrap()].data.clone();
+                (name.to_str().unwrap().to_owned(), data)
+            })
+            .collect()
+    }
+
+    /// The finished files that are called safe and would survive a power loss.
+    pub fn durable(&self, log: usize) -> Vec<(String, Vec<u8>)> {
+        let on_disk = &self.directories[log].on_disk;
+        let mut files = self.files(log);
+        files.retain(|(name, _)| name.ends_with(".s") && on_disk.contains_key(OsStr::new(name)));
+        files
+    }
+
+    pub fn has_unfinished(&self) -> bool {
+        let logs = 0..self.directories.len();
+        logs.flat_map(|log| self.files(log))
+            .any(|(name, _)| name.ends_with(".u"))
+    }
+
+    pub fn said_of_disk(&self) -> bool {
+        String::from_utf8_lossy(&self.said).contains("to disk, pausing")
+    }
+
+    pub fn content(&self, log: usize, name: &str) -> Option<Vec<u8>> {
+        let inode = self.directories[log].names.get(OsStr::new(name))?;
+        Some(self.inode(*inode).data.clone())
+    }
+
+    pub fn mode(&self, log: usize, name: &str) -> Option<u32> {
+        let inode = self.directories[log].names.get(OsStr::new(name))?;
+        Some(self.inode(*inode).mode)
+    }
+
+    fn inode(&self, number: u64) -> &Inode {
+        &self.inodes[usize::try_from(number).unwrap()]
+    }
+
+    fn inode_mut(&mut self, number: u64) -> &mut Inode {
+        &mut self.inodes[usize::try_from(number).unwrap()]
+    }
+
+    fn make(&mut self, log: usize, name: &OsStr, mode: u32) -> u64 {
+        if let Some(inode) = self.directories[log].names.get(name) {
+            return *inode;
+        }
+        let number = self.inodes.len() as u64;
+        self.inodes.push(Inode {
+            mode,
+            ..Inode::default()
+        });
+        self.directories[log].names.insert(name.to_owned(), number);
+        number
+    }
+
+    fn call(&mut self) -> io::Result<()> {
+        self.calls += 1;
+        if self.calls > self.stop_at {
+            resume_unwind(Box::new(Dead));
+        }
+        match self.fail {
+            Some((at, errno)) if at == self.calls => {
+                self.fail = None;
+                Err(io::Error::from_raw_os_error(errno))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn find(&self, log: usize, name: &OsStr) -> io::Result<u64> {
+        let found = self.directories[log].names.get(name).copied();
+        found.ok_or_else(|| io::Error::from_raw_os_error(2))
+    }
+
+    fn facts_of(&self, number: u64) -> Facts {
+        let inode = self.inode(number);
+        let names = self
+            .directories
+            .iter()
+            .flat_map(|directory| directory.names.values());
+        Facts {
+            identity: (1, number),
+            mode: inode.mode,
+            links: names.filter(|other| **other == number).count() as u64,
+            size: inode.data.len() as u64,
+            ordinary: true,
+            directory: false,
+        }
+    }
+}
+
+impl World for Model {
+    type File = u64;
+    type Child = (usize, u64, u64, u64, u64);
+
+    fn identity(&mut self, log: usize) -> io::Result<(u64, u64)> {
+        Ok((2, log as u64))
+    }
+
+    fn open(&mut self, log: usize, name: &OsStr, how: Open, mode: u32) -> io::Result<u64> {
+        self.call()?;
+        match how {
+            Open::Read => self.find(log, name),
+            Open::New if self.find(log, name).is_ok() => Err(io::Error::from_raw_os_error(17)),
+            Open::Update | Open::Append | Open::New => Ok(self.make(log, name, mode)),
+        }
+    }
+
+    fn facts(&mut self, log: usize, name: &OsStr) -> io::Result<Option<Facts>> {
+        self.call()?;
+        Ok(self.find(log, name).ok().map(|inode| self.facts_of(inode)))
+    }
+
+    fn file_facts(&mut self, file: &u64) -> io::Result<Facts> {
+        self.call()?;
+        Ok(self.facts_of(*file))
+    }
+
+    fn list(&mut self, log: usize) -> io::Result<Vec<(OsString, u64)>> {
+        self.call()?;
+        let names = self.directories[log].names.iter();
+        Ok(names.map(|(name, inode)| (name.clone(), *inode)).collect())
+    }
+
+    fn rename(&mut self, log: usize, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.call()?;
+        let inode = self.find(log, from)?;
+        let names = &mut self.directories[log].names;
+        names.remove(from);
+        names.insert(to.to_owned(), inode);
+        Ok(())
+    }
+
+    fn rename_to_new(&mut self, log: usize, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        if self.find(log, to).is_ok() {
+            return Err(io::Error::from_raw_os_error(17));
+        }
+        self.rename(log, from, to)
+    }
+
+    fn link(&mut self, log: usize, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.call()?;
+        let inode = self.find(log, from)?;
+        if self.find(log, to).is_ok() {
+            return Err(io::Error::from_raw_os_error(17));
+        }
+        self.directories[log].names.insert(to.to_owned(), inode);
+        Ok(())
+    }
+
+    fn remove(&mut self, log: usize, name: &OsStr) -> io::Result<()> {
+        self.call()?;
+        self.find(log, name)?;
+        self.directories[log].names.remove(name);
+        Ok(())
+    }
+
+    fn set_mode(&mut self, log: usize, name: &OsStr, mode: u32) -> io::Result<()> {
+        self.call()?;
+        let inode = self.find(log, name)?;
+        self.inode_mut(inode).mode = mode;
+        Ok(())
+    }
+
+    fn sync_names(&mut self, log: usize) -> io::Result<()> {
+        self.call()?;
+        let directory = &mut self.directories[log];
+        directory.on_disk = directory.names.clone();
+        Ok(())
+    }
+
+    fn append(&mut self, file: &mut u64, bytes: &[u8]) -> io::Result<usize> {
+        self.call()?;
+        if let Some(errno) = self.full {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
+        // Now and then only a part fits.
+        let count = if self.calls.is_multiple_of(7) {
+            bytes.len().div_ceil(2)
+        } else {
+            bytes.len()
+        };
+        self.inode_mut(*file)
+            .data
+            .extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn read_at(&mut self, file: &u64, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+        self.call()?;
+        let data = &self.inode(*file).data;
+        let rest = data.get(usize::try_from(at).unwrap()..).unwrap_or_default();
+        let count = rest.len().min(bytes.len());
+        bytes[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    fn write_at(&mut self, file: &mut u64, bytes: &[u8], at: u64) -> io::Result<usize> {
+        self.call()?;
+        let at = usize::try_from(at).unwrap();
+        let data = &mut self.inode_mut(*file).data;
+        data.resize(data.len().max(at + bytes.len()), 0);
+        data[at..at + bytes.len()].copy_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn truncate(&mut self, file: &mut u64, size: u64) -> io::Result<()> {
+        self.call()?;
+        self.inode_mut(*file)
+            .data
+            .resize(usize::try_from(size).unwrap(), 0);
+        Ok(())
+    }
+
+    /// A failed sync forgets what it could not write, and the next succeeds.
+    fn sync(&mut self, file: &mut u64) -> io::Result<()> {
+        let done = self.call();
+        let forgives = self.forgives;
+        let inode = self.inode_mut(*file);
+        match done {
+            Ok(()) => inode.on_disk = (inode.data.clone(), inode.mode),
+            Err(_) if forgives => {}
+            Err(_) => inode.data = inode.on_disk.0.clone(),
+        }
+        done
+    }
+
+    fn set_file_mode(&mut self, file: &mut u64, mode: u32) -> io::Result<()> {
+        self.call()?;
+        self.inode_mut(*file).mode = mode;
+        Ok(())
+    }
+
+    fn enter(&mut self, _: usize) -> io::Result<()> {
+        self.call()
+    }
+
+    fn start(&mut self, log: usize, streams: &Streams<u64>) -> io::Result<Self::Child> {
+        self.call()?;
+        let Streams {
+            input,
+            output,
+            state,
+            newstate,
+        } = *streams;
+        Ok((log, input, output, state, newstate))
+    }
+
+    /// It copies its input, and adds its length to its state.
+    fn wait_for(&mut self, child: Self::Child) -> io::Result<Ending> {
+        self.call()?;
+        let (_, input, output, state, newstate) = child;
+        let data = self.inode(input).data.clone();
+        let mut memory = self.inode(state).data.clone();
+        memory.extend_from_slice(format!("{}\n", data.len()).as_bytes());
+        self.inode_mut(output).data.extend_from_slice(&data);
+        self.inode_mut(newstate).data.extend_from_slice(&memory);
+        Ok(Ending::Exited(0))
+    }
+
+    fn write_status(&mut self, _: usize, _: &[u8]) -> io::Result<()> {
+        self.call()
+    }
+
+    fn say(&mut self, bytes: &[u8]) {
+        self.said.extend_from_slice(bytes);
+    }
+
+    fn splice(&mut self, spool: &mut u64, at: u64, most: usize) -> io::Result<usize> {
+        self.call()?;
+        let count = self.input.len().min(self.chunk).min(most);
+        let bytes: Vec<u8> = self.input.drain(..count).collect();
+        let at = usize::try_from(at).unwrap();
+        let data = &mut self.inode_mut(*spool).data;
+        data.resize(data.len().max(at + count), 0);
+        data[at..at + count].copy_from_slice(&bytes);
+        Ok(count)
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.call()?;
+        let count = self.input.len().min(self.chunk).min(bytes.len());
+        bytes[..count].copy_from_slice(&self.input[..count]);
+        self.input.drain(..count);
+        Ok(count)
+    }
+
+    fn wait(&mut self, input: bool, deadline: Option<Moment>) -> Woken {
+        if let Some(deadline) = deadline {
+            let ahead = deadline.since(Moment::at(Duration::ZERO));
+            self.now = self.now.max(u64::try_from(ahead.as_millis()).unwrap() + 1);
+        }
+        Woken {
+            input,
+            term: std::mem::take(&mut self.term)
+                || !input && std::mem::take(&mut self.term_in_pause),
+            alarm: false,
+        }
+    }
+
+    fn moment(&mut self) -> Moment {
+        Moment::at(Duration::from_millis(self.now))
+    }
+
+    fn unix_time(&mut self) -> UnixTime {
+        self.now += 1;
+        UnixTime {
+            secs: i64::try_from(self.now / 1000).unwrap(),
+            nanos: u32::try_from(self.now % 1000).unwrap() * 1_000_000,
+        }
+    }
+}
