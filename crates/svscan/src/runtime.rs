@@ -120,6 +120,8 @@ pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
         match request {
             Request::Abandon => return Flow::Over,
             Request::Upgrade => return Flow::Upgrade,
+            // Nothing is started any more, so nothing is looked for.
+            Request::Scan | Request::Prune if table.stopping().is_some() => {}
             Request::Scan => table.scan_by(now, Cause::Changed),
             Request::Prune => {
                 scan(table, world);
