@@ -109,6 +109,10 @@ struct Living {
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what may be wrong with a system has no order"
+)]
 struct Pretended {
     now: Duration,
     /// Name, and the number of the directory behind it.
@@ -234,13 +238,13 @@ impl World for Pretended {
         let directory = self.names[name.to_str().unwrap()];
         let mut users = self.processes.values();
         let user = users.find(|living| living.directory == directory);
-        let number = match user.filter(|_| self.broken != Some(Call::Find)) {
-            Some(living) => living.pipe,
-            None => {
-                self.lost_a_pipe |= user.is_some();
-                self.next_pipe += 1;
-                self.next_pipe
-            }
+        let found = user.filter(|_| self.broken != Some(Call::Find));
+        let number = if let Some(living) = found {
+            living.pipe
+        } else {
+            self.lost_a_pipe |= user.is_some();
+            self.next_pipe += 1;
+            self.next_pipe
         };
         let living = Rc::clone(&self.pipes);
         living.set(living.get() + 1);
