@@ -40,6 +40,10 @@ pub const DIFFERENCES: &[Difference] = &[
                  does not.",
     },
     Difference {
+        case: "leftover_files_are_used_as_they_are",
+        reason: "As for supervise_files: ours keeps a record besides.",
+    },
+    Difference {
         case: "multilog_a_closed_standard_error",
         reason: "The original dies of the next alert once nobody reads its standard \
                  error, and loses lines; ours drops the alert and goes on.",
@@ -177,6 +181,20 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "status_new_is_a_link",
         reason: "The original writes through a link named status.new and spoils what it \
                  points to; ours does not follow it.",
+    },
+    Difference {
+        case: "supervise_directory_by_a_link_is_made_where_the_link_points",
+        reason: "As for supervise_files: ours keeps a record besides.",
+    },
+    Difference {
+        case: "supervise_files",
+        reason: "Ours keeps a file supervise/record besides, so that the next supervise can take the \
+                 service of a killed one over.",
+    },
+    Difference {
+        case: "supervise_is_killed_and_started_again",
+        reason: "The original starts a second copy of a service whose supervise was killed; ours \
+                 takes the first over.",
     },
     Difference {
         case: "supervise_directory_by_a_long_link",

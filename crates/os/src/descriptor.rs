@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
@@ -76,13 +78,6 @@ pub fn keep_on_exec(fd: impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets no program executed later keep this descriptor.
-pub fn close_on_exec(fd: impl AsFd) -> io::Result<()> {
-    let flags = nix::fcntl::FdFlag::FD_CLOEXEC;
-    fcntl(fd.as_fd(), FcntlArg::F_SETFD(flags))?;
-    Ok(())
-}
-
 /// Takes over a descriptor that was left to us under this number by what this
 /// process was before, and makes it close-on-exec; `EBADF` where there is none,
 /// or it is one of our own.
@@ -106,6 +101,39 @@ pub fn memory_for_exec(name: &CStr, content: &[u8]) -> io::Result<OwnedFd> {
     write_all(&memory, content)?;
     nix::unistd::lseek(&memory, 0, nix::unistd::Whence::SeekSet)?;
     Ok(memory)
+}
+
+/// Undoes [`keep_on_exec`].
+pub fn close_on_exec(fd: impl AsFd) -> io::Result<()> {
+    fcntl(
+        fd.as_fd(),
+        FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC),
+    )?;
+    Ok(())
+}
+
+/// Takes descriptors that the program which became us has left to us, by their
+/// numbers; close-on-exec from now on. Only the first call gives any, and it must
+/// come before anything else is opened.
+pub fn take_inherited<const N: usize>(numbers: [i32; N]) -> io::Result<[OwnedFd; N]> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    let distinct = (0..N).all(|at| {
+        !numbers
+            .iter()
+            .skip(at + 1)
+            .any(|n| Some(n) == numbers.get(at))
+    });
+    let beyond_standard = numbers.iter().all(|number| *number > libc::STDERR_FILENO);
+    if TAKEN.swap(true, Relaxed) || !distinct || !beyond_standard {
+        return Err(Errno::EBADF.into());
+    }
+    for number in numbers {
+        // SAFETY: only asks and sets a flag; a number that is not open is an error.
+        Errno::result(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    }
+    // SAFETY: all are open, as was just seen, and distinct; nobody in this process
+    // owns them, which has opened nothing yet, and this is done only once.
+    Ok(numbers.map(|number| unsafe { OwnedFd::from_raw_fd(number) }))
 }
 
 /// Reads what is there, up to the buffer's length; 0 is the end.

@@ -11,7 +11,7 @@ mod record;
 pub mod scanning;
 mod status;
 
-pub use command::Command;
+pub use command::{Command, UPGRADE};
 pub use record::{Incarnation, Record};
 pub use status::{BadStatus, Status, Want};
 
