@@ -280,7 +280,7 @@ fn a_clock_that_was_set_makes_no_service_younger_or_older() {
             due: false,
             leaving: false,
             since: (stamp, 500),
-            since_boot: dt_os::clock::since_boot() - Duration::from_secs(started),
+            since_boot: dt_os::clock::since_boot().saturating_sub(Duration::from_secs(started)),
             not_before: Duration::ZERO,
         };
         scratch.file("d/supervise/status", status.encode());
