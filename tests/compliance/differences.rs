@@ -207,6 +207,11 @@ pub const DIFFERENCES: &[Difference] = &[
                  says that it is none of supervise's.",
     },
     Difference {
+        case: "svscan_after_a_killed_one",
+        reason: "A new svscan of the original starts a second supervise beside each living \
+                 one, which cannot get the lock; ours takes over the living ones.",
+    },
+    Difference {
         case: "svscan_path_with_a_file",
         reason: "As for path_with_a_file: ours goes on to find supervise.",
     },

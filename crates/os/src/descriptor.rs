@@ -1,10 +1,9 @@
 //! Standard descriptors, pipes, reading and writing.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -77,37 +76,36 @@ pub fn keep_on_exec(fd: impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Undoes [`keep_on_exec`].
+/// Lets no program executed later keep this descriptor.
 pub fn close_on_exec(fd: impl AsFd) -> io::Result<()> {
-    fcntl(
-        fd.as_fd(),
-        FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC),
-    )?;
+    let flags = nix::fcntl::FdFlag::FD_CLOEXEC;
+    fcntl(fd.as_fd(), FcntlArg::F_SETFD(flags))?;
     Ok(())
 }
 
-/// Takes descriptors that the program which became us has left to us, by their
-/// numbers; close-on-exec from now on. Only the first call gives any, and it must
-/// come before anything else is opened.
-pub fn take_inherited<const N: usize>(numbers: [i32; N]) -> io::Result<[OwnedFd; N]> {
-    static TAKEN: AtomicBool = AtomicBool::new(false);
-    let distinct = (0..N).all(|at| {
-        !numbers
-            .iter()
-            .skip(at + 1)
-            .any(|n| Some(n) == numbers.get(at))
-    });
-    let beyond_standard = numbers.iter().all(|number| *number > libc::STDERR_FILENO);
-    if TAKEN.swap(true, Relaxed) || !distinct || !beyond_standard {
+/// Takes over a descriptor that was left to us under this number by what this
+/// process was before, and makes it close-on-exec; `EBADF` where there is none,
+/// or it is one of our own.
+pub fn left_to_us(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: asks about a number, which need not be open, and touches no memory.
+    let flags = Errno::result(unsafe { libc::fcntl(number, libc::F_GETFD) })?;
+    if number <= libc::STDERR_FILENO || flags & libc::FD_CLOEXEC != 0 {
         return Err(Errno::EBADF.into());
     }
-    for number in numbers {
-        // SAFETY: only asks and sets a flag; a number that is not open is an error.
-        Errno::result(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) })?;
-    }
-    // SAFETY: all are open, as was just seen, and distinct; nobody in this process
-    // owns them, which has opened nothing yet, and this is done only once.
-    Ok(numbers.map(|number| unsafe { OwnedFd::from_raw_fd(number) }))
+    // SAFETY: it is open, and nobody here owns it: what this workspace opens above
+    // 2 and keeps is close-on-exec, and so is what was taken over before.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    close_on_exec(&fd)?;
+    Ok(fd)
+}
+
+/// A file in memory with this content, read from its beginning; programs executed
+/// later keep it.
+pub fn memory_for_exec(name: &CStr, content: &[u8]) -> io::Result<OwnedFd> {
+    let memory = nix::sys::memfd::memfd_create(name, nix::sys::memfd::MFdFlags::empty())?;
+    write_all(&memory, content)?;
+    nix::unistd::lseek(&memory, 0, nix::unistd::Whence::SeekSet)?;
+    Ok(memory)
 }
 
 /// Reads what is there, up to the buffer's length; 0 is the end.

@@ -242,6 +242,37 @@ pub fn new_session() -> io::Result<()> {
     Ok(())
 }
 
+/// Becomes the program in this very process, with SIGCHLD and the limit on
+/// descriptors as our own parent gave them. Returns only where that fails, with
+/// everything as it was.
+#[must_use]
+pub fn become_image(image: &Image) -> io::Error {
+    let handler = if startup::child_was_ignored() {
+        SigHandler::SigIgn
+    } else {
+        SigHandler::SigDfl
+    };
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: installs no handler, so no code of ours can run in signal context.
+    let before = unsafe { nix::sys::signal::sigaction(Signal::SIGCHLD, &action) };
+    crate::limits::restore_descriptors();
+    let Err(errno) = image.execute();
+    crate::limits::raise_descriptors();
+    if let Ok(before) = before {
+        // SAFETY: puts back what was there before.
+        let _ = unsafe { nix::sys::signal::sigaction(Signal::SIGCHLD, &before) };
+    }
+    errno.into()
+}
+
+/// Becomes the parent of every descendant whose own parent ends, in place of
+/// init; it is for us to reap them.
+pub fn adopt_orphans() -> io::Result<()> {
+    // SAFETY: sets a flag of this process and touches no memory.
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) })?;
+    Ok(())
+}
+
 /// Our own process id.
 #[must_use]
 pub fn own_pid() -> Pid {

@@ -8,6 +8,7 @@
 
 mod command;
 mod record;
+pub mod scanning;
 mod status;
 
 pub use command::{Command, UPGRADE};

@@ -49,10 +49,10 @@ pub(crate) fn call(args: &[OsString]) -> Option<Call<'_>> {
 }
 
 fn handed(numbers: &OsStr) -> Option<Handed> {
-    let mut numbers = numbers.to_str()?.split(',').map(str::parse);
+    let mut numbers = numbers.to_str()?.split(',').map(str::parse::<RawFd>);
     let mut number = || numbers.next()?.ok();
-    let numbers: [RawFd; 3] = [number()?, number()?, number()?];
-    let [lock, control, ok] = descriptor::take_inherited(numbers).ok()?.map(File::from);
+    let mut file = || Some(File::from(descriptor::left_to_us(number()?).ok()?));
+    let (lock, control, ok) = (file()?, file()?, file()?);
     Some(Handed { lock, control, ok })
 }
 
