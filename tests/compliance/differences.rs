@@ -187,6 +187,11 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "As for supervise_files: ours keeps a record besides.",
     },
     Difference {
+        case: "supervise_directory_by_a_long_link",
+        reason: "The original gives up where supervise is a link to a name of 256 bytes or \
+                 more; ours follows it.",
+    },
+    Difference {
         case: "supervise_files",
         reason: "Ours keeps a file supervise/record besides, so that the next supervise can take the \
                  service of a killed one over.",
@@ -195,11 +200,6 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "supervise_is_killed_and_started_again",
         reason: "The original starts a second copy of a service whose supervise was killed; ours \
                  takes the first over.",
-    },
-    Difference {
-        case: "supervise_directory_by_a_long_link",
-        reason: "The original gives up where supervise is a link to a name of 256 bytes or \
-                 more; ours follows it.",
     },
     Difference {
         case: "svc_writes_over_a_plain_file",
