@@ -39,8 +39,7 @@ impl Trial {
     fn start(account: Option<u32>) -> Self {
         let scratch = Scratch::new();
         // Whoever it runs as can get at the program and write here.
-        let program = scratch.join("daemontools");
-        fs::copy(FRONT, &program).unwrap();
+        let program = scratch.program(FRONT, "daemontools");
         scratch.directory("above");
         scratch.mode("above", 0o777);
         let place = scratch.join("above/a place");

@@ -36,11 +36,11 @@ impl Site {
             new.scratch.directory(directory);
         }
         for name in COPIED {
-            let copy = new.scratch.join("bin").join(name);
-            fs::copy(new.suite.program(name), copy).unwrap();
+            let copy = Path::new("bin").join(name);
+            new.scratch.program(new.suite.program(name), copy);
         }
         let trycode = Suite::ours().program("trycode");
-        fs::copy(trycode, new.scratch.join("bin/trycode")).unwrap();
+        new.scratch.program(trycode, "bin/trycode");
         if is_root() {
             let logs = new.scratch.join("var/log/trycode");
             let given = Command::new("chown").arg("nobody").arg(logs).status();
@@ -49,8 +49,8 @@ impl Site {
         let examples = example("trycode.io");
         fs::create_dir_all(new.scratch.join("srv/trycode.io/log")).unwrap();
         for run in ["run", "log/run"] {
-            let copy = new.scratch.join("srv/trycode.io").join(run);
-            fs::copy(examples.join(run), copy).unwrap();
+            let copy = Path::new("srv/trycode.io").join(run);
+            new.scratch.program(examples.join(run), copy);
         }
         new.settle();
         new

@@ -53,7 +53,11 @@ fn begin(dir: &OsStr) -> Result<Exit, Fatal> {
         files::Control::open().map_err(|(verb, why)| of_file(verb, dir, names::CONTROL, &why))?;
     let mut kernel = Kernel::new(dir, children, lock, control)
         .map_err(|why| of_file("start", dir, "run", &why))?;
-    let state = kernel.take_over().unwrap_or(Machine::new(want));
+    // A start that is only due is none yet, and `down` forbids it as it always has.
+    let resumed = kernel
+        .take_over()
+        .filter(|resumed| !down || resumed.process.pid().is_some());
+    let state = resumed.unwrap_or(Machine::new(want));
     kernel.announce(&state);
     let ok = files::open_ok().map_err(|why| of_file("read", dir, names::OK, &why))?;
     kernel.show_presence(ok);

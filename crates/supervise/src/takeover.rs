@@ -96,7 +96,7 @@ pub fn started(record: Record, service: Incarnation, at: Moment) -> Record {
 /// had never been another: so after an exit in order.
 ///
 /// The wish of the last command outlives a kill: what was to be down is not
-/// started, what was to be up is, whatever the file `down` says.
+/// started, what was to be up is (unless there is a file `down`, which `crate::run` looks at).
 #[must_use]
 pub fn resumed(record: &Record, fate: Fate, now: Moment) -> Option<Machine> {
     let not_before = Moment::at(record.not_before).min(now.plus(LONGEST_WAIT));

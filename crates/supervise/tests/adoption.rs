@@ -183,6 +183,31 @@ fn a_process_that_only_has_the_number_is_not_adopted() {
     assert_eq!(stranger.ended(), None, "it was none of ours");
 }
 
+/// Scripts make it before they restart everything.
+#[test]
+fn a_file_down_forbids_a_start_that_is_only_due() {
+    let service = Service::new(RUN);
+    let mut first = service.start();
+    let before = service.until_up();
+    until_copies(&service, 1);
+    kill(&mut first);
+    service.scratch.file("d/down", "");
+    let mut second = service.start();
+    service.until_there();
+    assert_eq!(service.status(), before, "what runs goes on");
+    kill(&mut second);
+    signal(before.pid, "KILL");
+    until_copies(&service, 0);
+    let _third = service.start();
+    service.until_there();
+    assert_eq!(
+        (service.status().pid, service.status().want),
+        (0, Want::Down)
+    );
+    service.send("u");
+    until_copies(&service, 1);
+}
+
 /// Makes `record` the newest.
 fn write(service: &Service, record: &Record) {
     let path = service.scratch.join("d/supervise/record");

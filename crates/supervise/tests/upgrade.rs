@@ -15,8 +15,8 @@ const RUN: &str = "echo $$ >> log; exec sleep 1000";
 
 /// Installs a copy of supervise, in the place of one that may be there.
 fn install(service: &Service) {
-    let new = service.scratch.join("supervise.new");
-    fs::copy(Suite::under_test().program("supervise"), &new).unwrap();
+    let program = Suite::under_test().program("supervise");
+    let new = service.scratch.program(program, "supervise.new");
     fs::rename(new, service.scratch.join("supervise")).unwrap();
 }
 

@@ -41,11 +41,7 @@ fn prepared() -> Scratch {
 /// `svscanboot` with the scratch's `bin` and `etc` in the places it looks in.
 fn command(scratch: &Scratch) -> Command {
     // The original is a script; both are copied in to be out of the way of mounts.
-    std::fs::copy(
-        Suite::under_test().program("svscanboot"),
-        scratch.join("svscanboot"),
-    )
-    .unwrap();
+    scratch.program(Suite::under_test().program("svscanboot"), "svscanboot");
     let script =
         "mount --bind bin /usr/local/bin && mount --bind etc /etc && exec ./svscanboot \"$@\"";
     let mut command = Command::new("unshare");

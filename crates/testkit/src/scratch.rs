@@ -89,6 +89,18 @@ impl Scratch {
         path
     }
 
+    /// Copies a program, by way of another process: what a parallel test forks
+    /// meanwhile would hold it for writing, and nobody could execute it.
+    #[track_caller]
+    pub fn program(&self, from: impl AsRef<Path>, name: impl AsRef<Path>) -> PathBuf {
+        let path = self.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut copy = Command::new("cp");
+        copy.arg(from.as_ref()).arg(&path);
+        assert!(copy.status().unwrap().success(), "{}", path.display());
+        path
+    }
+
     /// Sets permission bits.
     pub fn mode(&self, name: impl AsRef<Path>, bits: u32) {
         fs::set_permissions(self.join(name), fs::Permissions::from_mode(bits)).unwrap();
