@@ -6,6 +6,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 
 use dt_os::memory::Buffer;
 use memchr::{memchr, memrchr};
@@ -13,7 +14,7 @@ use memchr::{memchr, memrchr};
 use crate::folder::Folder;
 use crate::pattern::{HORIZON, matches};
 use crate::script::{Action, Script};
-use crate::session::{Session, Stop};
+use crate::session::{LEAD, Session, Stop};
 use crate::world::World;
 
 /// A label and a space.
@@ -77,24 +78,61 @@ impl Lines {
         self.fresh
     }
 
-    /// Adds what there is room for, each new line with `stamp` before it, and
-    /// gives how much of `input` that was.
-    pub fn fill(&mut self, input: &[u8], stamp: Option<&[u8; STAMP]>) -> usize {
-        match stamp {
-            Some(stamp) => self.fill_stamped(input, stamp),
-            None => self.fill_plain(input),
+    /// Deals with the first `count` bytes of the block, each new line with `stamp`
+    /// before it: writes all lines that are complete or long.
+    pub fn deal<W: World>(
+        &mut self,
+        script: &Script,
+        folders: &mut [Folder<W::File>],
+        session: &mut Session<'_, W>,
+        count: usize,
+        stamp: Option<[u8; STAMP]>,
+    ) -> Result<(), Stop> {
+        let Some(stamp) = stamp else {
+            return self.deal_plain(script, folders, session, count);
+        };
+        let block = Rc::clone(&session.block);
+        let input = block.get(LEAD..LEAD + count).unwrap_or_default();
+        let mut done = 0;
+        while let Some(rest) = input.get(done..).filter(|rest| !rest.is_empty()) {
+            done += self.fill_stamped(rest, &stamp);
+            self.deal_text(script, folders, session)?;
         }
+        Ok(())
     }
 
-    fn fill_plain(&mut self, input: &[u8]) -> usize {
-        let room = self.text.get_mut(self.filled..).unwrap_or_default();
-        let count = input.len().min(room.len());
-        if let (Some(room), Some(input)) = (room.get_mut(..count), input.get(..count)) {
-            room.copy_from_slice(input);
-            self.fresh = input.last().is_none_or(|last| *last == b'\n');
+    /// The block stays where it is, and what is held goes before it.
+    fn deal_plain<W: World>(
+        &mut self,
+        script: &Script,
+        folders: &mut [Folder<W::File>],
+        session: &mut Session<'_, W>,
+        count: usize,
+    ) -> Result<(), Stop> {
+        let (block, from) = session.with_lead(self.held());
+        let text = block.get(from..LEAD + count).unwrap_or_default();
+        self.fresh = text.last().is_none_or(|last| *last == b'\n');
+        let at = write_lines(&mut self.midst, script, folders, session, text)?;
+        let rest = text.get(at..).unwrap_or_default();
+        if let Some(place) = self.text.get_mut(..rest.len()) {
+            place.copy_from_slice(rest);
         }
-        self.filled += count;
-        count
+        self.filled = rest.len();
+        Ok(())
+    }
+
+    /// The same with what is in our own text.
+    fn deal_text<W: World>(
+        &mut self,
+        script: &Script,
+        folders: &mut [Folder<W::File>],
+        session: &mut Session<'_, W>,
+    ) -> Result<(), Stop> {
+        let text = self.text.get(..self.filled).unwrap_or_default();
+        let at = write_lines(&mut self.midst, script, folders, session, text)?;
+        self.text.copy_within(at..self.filled, 0);
+        self.filled -= at;
+        Ok(())
     }
 
     fn fill_stamped(&mut self, input: &[u8], stamp: &[u8; STAMP]) -> usize {
@@ -130,8 +168,13 @@ impl Lines {
         done
     }
 
-    /// Ends an unfinished line, as the end of input does.
-    pub fn end_line(&mut self) {
+    /// Ends an unfinished line, as the end of input does, and writes it.
+    pub fn end_line<W: World>(
+        &mut self,
+        script: &Script,
+        folders: &mut [Folder<W::File>],
+        session: &mut Session<'_, W>,
+    ) -> Result<(), Stop> {
         if let Some(place) = self.text.get_mut(self.filled)
             && !self.fresh
         {
@@ -139,43 +182,43 @@ impl Lines {
             self.filled += 1;
             self.fresh = true;
         }
+        self.deal_text(script, folders, session)
     }
+}
 
-    /// Deals with all lines that are complete or long, and writes what they give.
-    pub fn deal<W: World>(
-        &mut self,
-        script: &Script,
-        folders: &mut [Folder<W::File>],
-        session: &mut Session<'_, W>,
-    ) -> Result<(), Stop> {
-        let text = self.text.get(..self.filled).unwrap_or_default();
-        let mut at = 0;
-        if self.midst {
-            let end = memchr(b'\n', text);
-            at = end.map_or(text.len(), |newline| newline + 1);
-            self.midst = end.is_none();
-            add(folders, session, text, 0, at)?;
-        }
-        if script.takes_everything() {
-            at = all_lines(folders, session, text, at)?;
-        } else {
-            at = each_line(script, folders, session, text, at)?;
-        }
-        let rest = text.len() - at;
-        if rest >= HORIZON {
-            let head = text.get(at..at + HORIZON).unwrap_or_default();
-            decide(script, folders, session, head)?;
-            add(folders, session, text, at, text.len())?;
-            self.midst = true;
-            at = text.len();
-        }
-        for folder in folders {
-            folder.flush(session, text)?;
-        }
-        self.text.copy_within(at..self.filled, 0);
-        self.filled -= at;
-        Ok(())
+/// Deals with all lines of `text` that are complete or long, and writes what
+/// they give; gives where the rest begins.
+fn write_lines<W: World>(
+    midst: &mut bool,
+    script: &Script,
+    folders: &mut [Folder<W::File>],
+    session: &mut Session<'_, W>,
+    text: &[u8],
+) -> Result<usize, Stop> {
+    let mut at = 0;
+    if *midst {
+        let end = memchr(b'\n', text);
+        at = end.map_or(text.len(), |newline| newline + 1);
+        *midst = end.is_none();
+        add(folders, session, text, 0, at)?;
     }
+    if script.takes_everything() {
+        at = all_lines(folders, session, text, at)?;
+    } else {
+        at = each_line(script, folders, session, text, at)?;
+    }
+    let rest = text.len() - at;
+    if rest >= HORIZON {
+        let head = text.get(at..at + HORIZON).unwrap_or_default();
+        decide(script, folders, session, head)?;
+        add(folders, session, text, at, text.len())?;
+        *midst = true;
+        at = text.len();
+    }
+    for folder in folders {
+        folder.flush(session, text)?;
+    }
+    Ok(at)
 }
 
 /// Every complete line goes everywhere; gives where the last one ends.

@@ -158,7 +158,7 @@ impl<F> Folder<F> {
         if let Some(entry) = session.record.logs.get_mut(self.number) {
             let selected = entry.selected;
             *entry = Entry {
-                skip: self.given,
+                skip: self.given + self.skip,
                 rotating,
                 selected,
                 ..self.entry()
