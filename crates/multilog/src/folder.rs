@@ -9,10 +9,12 @@ mod writing;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 
 use dt_cli::{Fatal, Message};
 use dt_os::Errno;
+use dt_os::memory::Buffer;
 
 use crate::record::Entry;
 use crate::rotate::{Name, Past};
@@ -54,12 +56,13 @@ pub struct Folder<F> {
     /// What the block being dealt with has given so far.
     given: u64,
     /// Lines picked out of the block, and the run of it that follows them.
-    picked: Vec<u8>,
+    picked: Option<Buffer>,
+    gathered: usize,
     run: (usize, usize),
 }
 
-/// How many picked lines are gathered for one write.
-const GATHERED: usize = 1 << 16;
+/// How many bytes of picked lines are gathered for one write.
+const GATHERED: NonZeroUsize = NonZeroUsize::new(32 << 10).unwrap();
 
 impl<F> Folder<F> {
     /// A directory that is open and locked.
@@ -80,7 +83,8 @@ impl<F> Folder<F> {
             skip: 0,
             beyond: false,
             given: 0,
-            picked: Vec::new(),
+            picked: None,
+            gathered: 0,
             run: (0, 0),
         }
     }

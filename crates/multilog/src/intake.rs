@@ -44,39 +44,6 @@ impl<F> Engine<F> {
             && session.world.can_look()
     }
 
-    /// Looks at input; 0 is its end, `None` says that there is none after all.
-    pub fn look<W: World<File = F>>(
-        &mut self,
-        session: &mut Session<'_, W>,
-    ) -> Result<Option<usize>, Stop> {
-        match session.fill(BLOCK, W::look) {
-            Ok(count) => Ok(Some(count)),
-            Err(why) if dt_os::is_errno(&why, Errno::EAGAIN) => Ok(None),
-            Err(why) => {
-                session.pause(&[b"unable to read standard input"], Some(&why))?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Reads input; 0 is its end, `None` says that there is none after all.
-    pub fn read<W: World<File = F>>(
-        &mut self,
-        session: &mut Session<'_, W>,
-    ) -> Result<Option<usize>, Stop> {
-        // After TERM the line is finished and not a byte more is taken.
-        let most = if session.term { 1 } else { BLOCK };
-        match session.fill(most, W::read) {
-            Ok(count) => Ok(Some(count)),
-            Err(why) if dt_os::is_errno(&why, Errno::EAGAIN) => Ok(None),
-            Err(why) => {
-                let line = mere_warning("unable to read standard input", &why);
-                session.world.say(&line);
-                Ok(Some(0))
-            }
-        }
-    }
-
     /// The first `count` bytes that were looked at have been dealt with: puts that
     /// on record and takes them.
     pub fn take_off<W: World<File = F>>(
@@ -212,5 +179,32 @@ impl<F> Engine<F> {
     pub fn first_name(&self) -> &OsStr {
         let first = self.script.logs.first();
         first.map(|log| log.name.as_os_str()).unwrap_or_default()
+    }
+}
+
+/// Looks at input; 0 is its end, `None` says that there is none after all.
+pub fn look<W: World>(session: &mut Session<'_, W>) -> Result<Option<usize>, Stop> {
+    match session.fill(BLOCK, W::look) {
+        Ok(count) => Ok(Some(count)),
+        Err(why) if dt_os::is_errno(&why, Errno::EAGAIN) => Ok(None),
+        Err(why) => {
+            session.pause(&[b"unable to read standard input"], Some(&why))?;
+            Ok(None)
+        }
+    }
+}
+
+/// Reads input; 0 is its end, `None` says that there is none after all.
+pub fn read<W: World>(session: &mut Session<'_, W>) -> Option<usize> {
+    // After TERM the line is finished and not a byte more is taken.
+    let most = if session.term { 1 } else { BLOCK };
+    match session.fill(most, W::read) {
+        Ok(count) => Some(count),
+        Err(why) if dt_os::is_errno(&why, Errno::EAGAIN) => None,
+        Err(why) => {
+            let line = mere_warning("unable to read standard input", &why);
+            session.world.say(&line);
+            Some(0)
+        }
     }
 }

@@ -22,7 +22,7 @@ pub const STAMP: usize = 26;
 
 /// How much text is looked at in one go. Stamps make a block of short lines many
 /// times longer; it is then done in several pieces.
-const TEXT: NonZeroUsize = NonZeroUsize::new(128 << 10).unwrap();
+const TEXT: NonZeroUsize = NonZeroUsize::new(96 << 10).unwrap();
 
 /// Bytes on their way from the block to the log directories, lines stamped.
 #[derive(Debug)]

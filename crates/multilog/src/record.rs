@@ -324,8 +324,8 @@ mod tests {
         let mut bytes = Vec::new();
         let (logs, held) = (vec![Entry::default(); MOST_LOGS], vec![b'x'; 1000]);
         let record = Record {
-            logs,
             held,
+            logs,
             ..example()
         };
         record.encode(&mut bytes);

@@ -10,7 +10,7 @@ use dt_tai::{Tai64, Tai64N};
 
 use crate::archive;
 use crate::folder::Folder;
-use crate::intake::Intake;
+use crate::intake::{self, Intake};
 use crate::lines::{Lines, STAMP};
 use crate::script::Script;
 use crate::session::{LEAD, Session, Stop};
@@ -93,7 +93,7 @@ impl<F> Engine<F> {
                 }
             }
             let count = if self.intake.looks {
-                let found = self.look(session)?;
+                let found = intake::look(session)?;
                 let woken = session.world.signals();
                 note(session, woken);
                 // Nothing has been taken yet.
@@ -102,7 +102,7 @@ impl<F> Engine<F> {
                 }
                 found
             } else {
-                self.read(session)?
+                intake::read(session)
             };
             match count {
                 None => self.intake.likely = false,
@@ -150,6 +150,7 @@ impl<F> Engine<F> {
             }
             self.lines.release();
             session.release();
+            self.folders.iter_mut().for_each(Folder::release);
         }
         session.world.wait(true, None)
     }

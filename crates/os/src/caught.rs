@@ -40,6 +40,7 @@ impl<const N: usize> Caught<N> {
     ///
     /// One that was sent before a system call of ours began is among them once the
     /// call has returned.
+    #[must_use]
     pub fn come(&self) -> [bool; N] {
         self.flags.each_ref().map(|flag| flag.swap(false, Relaxed))
     }
