@@ -18,6 +18,7 @@ pub const PROGRAMS: &[(&str, Program)] = &[
     ("svok", svok::run),
     ("svscan", svscan::run),
     ("svscanboot", svscanboot::run),
+    ("svscanctl", svscanctl::run),
     ("svstat", svstat::run),
     ("tai64n", tai64n::run),
     ("tai64nlocal", tai64nlocal::run),

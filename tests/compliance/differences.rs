@@ -40,6 +40,10 @@ pub const DIFFERENCES: &[Difference] = &[
                  does not.",
     },
     Difference {
+        case: "leftover_files_are_used_as_they_are",
+        reason: "As for supervise_files: ours keeps a record besides.",
+    },
+    Difference {
         case: "multilog_a_closed_standard_error",
         reason: "The original dies of the next alert once nobody reads its standard \
                  error, and loses lines; ours drops the alert and goes on.",
@@ -76,16 +80,6 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "The original leaves the directories before one that is locked marked \
                  unfinished, so that the next start makes .u files of them; ours does not \
                  touch them.",
-    },
-    Difference {
-        case: "multilog_directory_in_the_place_of_the_state",
-        reason: "The original refuses to start; ours says what is in its way and waits \
-                 for it to go.",
-    },
-    Difference {
-        case: "multilog_few_descriptors",
-        reason: "Ours holds more descriptors at once than the original, and looks for \
-                 them at its start rather than at its first rotation.",
     },
     Difference {
         case: "multilog_input_that_cannot_be_read",
@@ -125,11 +119,6 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         case: "multilog_recovery_directory_in_the_place_of_previous",
         reason: "As for current.",
-    },
-    Difference {
-        case: "multilog_recovery_directory_in_the_place_of_processed",
-        reason: "The original goes on around what it cannot remove, until it needs the \
-                 name; ours says what is in its way and waits for it to go.",
     },
     Difference {
         case: "multilog_recovery_empty_unfinished_current",
@@ -194,14 +183,33 @@ pub const DIFFERENCES: &[Difference] = &[
                  points to; ours does not follow it.",
     },
     Difference {
+        case: "supervise_directory_by_a_link_is_made_where_the_link_points",
+        reason: "As for supervise_files: ours keeps a record besides.",
+    },
+    Difference {
         case: "supervise_directory_by_a_long_link",
         reason: "The original gives up where supervise is a link to a name of 256 bytes or \
                  more; ours follows it.",
     },
     Difference {
+        case: "supervise_files",
+        reason: "Ours keeps a file supervise/record besides, so that the next supervise can take the \
+                 service of a killed one over.",
+    },
+    Difference {
+        case: "supervise_is_killed_and_started_again",
+        reason: "The original starts a second copy of a service whose supervise was killed; ours \
+                 takes the first over.",
+    },
+    Difference {
         case: "svc_writes_over_a_plain_file",
         reason: "The original writes its letters over a plain file named control; ours \
                  says that it is none of supervise's.",
+    },
+    Difference {
+        case: "svscan_after_a_killed_one",
+        reason: "A new svscan of the original starts a second supervise beside each living \
+                 one, which cannot get the lock; ours takes over the living ones.",
     },
     Difference {
         case: "svscan_path_with_a_file",

@@ -1,7 +1,7 @@
 //! `multilog`: takes a service's output and keeps it in files that rotate.
 //!
-//! The script ([`script`]) says what happens to each line ([`lines`],
-//! [`pattern`]); most end in a log directory ([`folder`]), whose files are
+//! The script ([`script`]) says what happens to each line (`lines`,
+//! [`pattern`]); most end in a log directory (`folder`), whose files are
 //! finished and recovered step by step ([`rotate`], pure). A kill loses nothing:
 //! input stays in the pipe until a record ([`record`]) says that it has been dealt
 //! with ([`intake`]).

@@ -1,6 +1,6 @@
 //! Everything that multilog asks of the system once it has read its script.
 //!
-//! One implementation calls the kernel ([`crate::kernel`]); those of the tests
+//! One implementation calls the kernel (`kernel`); those of the tests
 //! fail the call they are told to, or forget what was not synced.
 
 use std::ffi::{OsStr, OsString};

@@ -7,9 +7,11 @@ use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction};
 use nix::unistd::{ForkResult, fork};
 
+use crate::clock::Moment;
 use crate::descriptor;
 use crate::exec::Image;
 use crate::process::{Ending, wait_for};
+use crate::wait;
 
 /// The exit code of a helper that could not be executed.
 pub const NOT_EXECUTED: i32 = 111;
@@ -21,6 +23,16 @@ pub const NOT_EXECUTED: i32 = 111;
 /// complaints, no other descriptor of ours, and no signal ignored or blocked.
 /// Where the helper cannot be executed it ends with [`NOT_EXECUTED`].
 pub fn ask(helper: &Image, limit: usize) -> io::Result<(Vec<u8>, Ending)> {
+    ask_until(helper, limit, None)
+}
+
+/// The same for a helper that need not be what it seems: at the deadline it is
+/// killed, and the error is `ETIMEDOUT`.
+pub fn ask_until(
+    helper: &Image,
+    limit: usize,
+    deadline: Option<Moment>,
+) -> io::Result<(Vec<u8>, Ending)> {
     let null = std::fs::File::options()
         .read(true)
         .write(true)
@@ -33,7 +45,10 @@ pub fn ask(helper: &Image, limit: usize) -> io::Result<(Vec<u8>, Ending)> {
         ForkResult::Child => speak(helper, &null, &theirs),
         ForkResult::Parent { child } => {
             drop(theirs);
-            let answer = read_up_to(&answers, limit);
+            let answer = read_up_to(&answers, limit, deadline);
+            if deadline.is_some() && answer.is_err() {
+                let _ = crate::process::send(child, Signal::SIGKILL);
+            }
             // Before the wait, or a helper with more to say would wait for us.
             drop(answers);
             let ending = wait_for(child)?;
@@ -42,10 +57,19 @@ pub fn ask(helper: &Image, limit: usize) -> io::Result<(Vec<u8>, Ending)> {
     }
 }
 
-fn read_up_to(answers: &OwnedFd, limit: usize) -> io::Result<Vec<u8>> {
+fn read_up_to(answers: &OwnedFd, limit: usize, deadline: Option<Moment>) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut piece = [0; 1024];
     while answer.len() < limit {
+        if let Some(deadline) = deadline {
+            let [readable] = wait::until_readable([answers.as_fd()], Some(deadline))?;
+            if !readable && Moment::now() >= deadline {
+                return Err(Errno::ETIMEDOUT.into());
+            }
+            if !readable {
+                continue;
+            }
+        }
         let length = descriptor::read(answers, &mut piece)?;
         if length == 0 {
             break;
@@ -126,6 +150,14 @@ mod tests {
     #[test]
     fn an_answer_beyond_the_limit_is_cut() {
         assert_eq!(shell("echo 123456789012345").0, b"1234567890");
+    }
+
+    #[test]
+    fn a_helper_that_does_not_answer_is_killed() {
+        let image = Image::named("/bin/sleep", &["sleep", "1000"], &[]).unwrap();
+        let soon = Moment::now().plus(std::time::Duration::from_millis(50));
+        let why = ask_until(&image, 10, Some(soon)).unwrap_err();
+        assert!(crate::is_errno(&why, Errno::ETIMEDOUT));
     }
 
     #[test]

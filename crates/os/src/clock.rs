@@ -1,4 +1,5 @@
-//! Two clocks: the wall's, for labels, and the monotonic one, for waiting.
+//! The clocks: the wall's, for labels, the monotonic one, for waiting, and the
+//! one that counts from the boot.
 
 use std::time::Duration;
 
@@ -60,8 +61,15 @@ impl Moment {
     }
 }
 
+/// How long ago the machine was started, its sleep included: what a span of time
+/// is measured by that began before us and that people are told.
+#[must_use]
+pub fn since_boot() -> Duration {
+    Duration::from(read(ClockId::CLOCK_BOOTTIME))
+}
+
 fn read(clock: ClockId) -> TimeSpec {
-    // The two clocks always exist and the pointer is nix's own: it cannot fail.
+    // The clocks always exist and the pointer is nix's own: it cannot fail.
     clock_gettime(clock).unwrap_or_else(|_| TimeSpec::new(0, 0))
 }
 

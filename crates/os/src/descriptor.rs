@@ -1,5 +1,6 @@
 //! Standard descriptors, pipes, reading and writing.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -73,6 +74,38 @@ pub fn set_nonblocking(fd: impl AsFd, nonblocking: bool) -> io::Result<()> {
 pub fn keep_on_exec(fd: impl AsFd) -> io::Result<()> {
     fcntl(fd.as_fd(), FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
     Ok(())
+}
+
+/// Lets no program executed later keep this descriptor.
+pub fn close_on_exec(fd: impl AsFd) -> io::Result<()> {
+    let flags = nix::fcntl::FdFlag::FD_CLOEXEC;
+    fcntl(fd.as_fd(), FcntlArg::F_SETFD(flags))?;
+    Ok(())
+}
+
+/// Takes over a descriptor that was left to us under this number by what this
+/// process was before, and makes it close-on-exec; `EBADF` where there is none,
+/// or it is one of our own.
+pub fn left_to_us(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: asks about a number, which need not be open, and touches no memory.
+    let flags = Errno::result(unsafe { libc::fcntl(number, libc::F_GETFD) })?;
+    if number <= libc::STDERR_FILENO || flags & libc::FD_CLOEXEC != 0 {
+        return Err(Errno::EBADF.into());
+    }
+    // SAFETY: it is open, and nobody here owns it: what this workspace opens above
+    // 2 and keeps is close-on-exec, and so is what was taken over before.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    close_on_exec(&fd)?;
+    Ok(fd)
+}
+
+/// A file in memory with this content, read from its beginning; programs executed
+/// later keep it.
+pub fn memory_for_exec(name: &CStr, content: &[u8]) -> io::Result<OwnedFd> {
+    let memory = nix::sys::memfd::memfd_create(name, nix::sys::memfd::MFdFlags::empty())?;
+    write_all(&memory, content)?;
+    nix::unistd::lseek(&memory, 0, nix::unistd::Whence::SeekSet)?;
+    Ok(memory)
 }
 
 /// Reads what is there, up to the buffer's length; 0 is the end.

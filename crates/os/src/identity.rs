@@ -6,7 +6,7 @@
 use std::io;
 
 use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, getgroups, getresgid, getresuid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, geteuid, getgroups, getresgid, getresuid, setgid, setgroups, setuid};
 
 /// Takes `group` as the only supplementary group, and as the group for good: the
 /// real, effective and saved one.
@@ -25,6 +25,12 @@ pub fn become_user(user: u32) -> io::Result<()> {
     setuid(user)?;
     let now = getresuid()?;
     confirmed([now.real, now.effective, now.saved] == [user; 3])
+}
+
+/// The user that we act as.
+#[must_use]
+pub fn effective_user() -> u32 {
+    geteuid().as_raw()
 }
 
 fn confirmed(done: bool) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow};
@@ -55,18 +55,52 @@ impl Launch<'_> {
         // thread might have held at the fork can matter to it.
         match unsafe { fork() }? {
             ForkResult::Parent { child } => Ok(child),
+            ForkResult::Child => self.run(),
+        }
+    }
+
+    /// Forks; but the child goes no further before it is [let go](Gated::open), so
+    /// that it can be put on record before it is anything. Should we die without
+    /// having let it go, it exits without a word.
+    ///
+    /// The first that the child does is to close its copies of `not_held`: what
+    /// they hold on to, such as a lock, is held by us alone.
+    pub fn start_gated(&self, not_held: &[BorrowedFd<'_>]) -> io::Result<Gated> {
+        let (closed, gate) = crate::descriptor::pipe()?;
+        // SAFETY: as in `start`; what comes before is close(2) and read(2).
+        match unsafe { fork() }? {
+            ForkResult::Parent { child } => Ok(Gated {
+                child,
+                gate,
+                _closed: closed,
+            }),
             ForkResult::Child => {
-                let (excuse, errno) = self.become_program();
-                let reason = crate::reason_for(errno).as_bytes();
-                let pieces = [excuse, b": ", reason, b"\n"].map(IoSlice::new);
-                let _ = crate::descriptor::write_pieces(crate::descriptor::stderr(), &pieces);
-                // SAFETY: ends the process without running the parent's exit handlers.
-                unsafe { libc::_exit(111) }
+                for fd in not_held {
+                    // SAFETY: this process uses none of them any more, and never
+                    // drops their owners: it becomes another or exits.
+                    unsafe { libc::close(fd.as_raw_fd()) };
+                }
+                // A copy of ours would keep the pipe from ending.
+                drop(gate);
+                if crate::descriptor::read(&closed, &mut [0]).is_ok_and(|count| count == 1) {
+                    self.run()
+                } else {
+                    exit_child()
+                }
             }
         }
     }
 
-    /// The child's side: what could not be done, and why.
+    /// The child's side.
+    fn run(&self) -> ! {
+        let (excuse, errno) = self.become_program();
+        let reason = crate::reason_for(errno).as_bytes();
+        let pieces = [excuse, b": ", reason, b"\n"].map(IoSlice::new);
+        let _ = crate::descriptor::write_pieces(crate::descriptor::stderr(), &pieces);
+        exit_child()
+    }
+
+    /// What could not be done, and why.
     fn become_program(&self) -> (&[u8], Errno) {
         if let Err(errno) = place(self.descriptors) {
             return (self.descriptor_excuse, errno);
@@ -98,6 +132,36 @@ impl Launch<'_> {
         };
         let _ = nix::sys::signal::sigprocmask(how, Some(&SigSet::from(Signal::SIGCHLD)), None);
     }
+}
+
+/// A child that waits to be let go. Where this is dropped instead, the child
+/// exits.
+#[derive(Debug)]
+pub struct Gated {
+    child: Pid,
+    gate: OwnedFd,
+    /// The other end, so that letting go a child that has been killed meanwhile
+    /// is no SIGPIPE for us.
+    _closed: OwnedFd,
+}
+
+impl Gated {
+    /// Its process id.
+    #[must_use]
+    pub const fn pid(&self) -> Pid {
+        self.child
+    }
+
+    /// Lets it go; it becomes the program under the same process id.
+    pub fn open(self) -> io::Result<Pid> {
+        crate::descriptor::write_all(&self.gate, &[1])?;
+        Ok(self.child)
+    }
+}
+
+fn exit_child() -> ! {
+    // SAFETY: ends the process without running the parent's exit handlers.
+    unsafe { libc::_exit(111) }
 }
 
 /// Puts each descriptor on its number.
@@ -158,6 +222,14 @@ fn wait(which: libc::pid_t, flags: libc::c_int) -> io::Result<Option<(Pid, Endin
     Ok(Some((Pid::from_raw(pid), ending)))
 }
 
+/// Whether `pid` is a child of ours, alive or not yet reaped.
+#[must_use]
+pub fn is_child(pid: Pid) -> bool {
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    waitid(Id::Pid(pid), look).is_ok()
+}
+
 /// Sends `signal` to one process.
 pub fn send(to: Pid, signal: Signal) -> io::Result<()> {
     Ok(nix::sys::signal::kill(to, signal)?)
@@ -170,8 +242,100 @@ pub fn new_session() -> io::Result<()> {
     Ok(())
 }
 
+/// Becomes the program in this very process, with SIGCHLD and the limit on
+/// descriptors as our own parent gave them. Returns only where that fails, with
+/// everything as it was.
+#[must_use]
+pub fn become_image(image: &Image) -> io::Error {
+    let handler = if startup::child_was_ignored() {
+        SigHandler::SigIgn
+    } else {
+        SigHandler::SigDfl
+    };
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: installs no handler, so no code of ours can run in signal context.
+    let before = unsafe { nix::sys::signal::sigaction(Signal::SIGCHLD, &action) };
+    crate::limits::restore_descriptors();
+    let Err(errno) = image.execute();
+    crate::limits::raise_descriptors();
+    if let Ok(before) = before {
+        // SAFETY: puts back what was there before.
+        let _ = unsafe { nix::sys::signal::sigaction(Signal::SIGCHLD, &before) };
+    }
+    errno.into()
+}
+
+/// Becomes the parent of every descendant whose own parent ends, in place of
+/// init; it is for us to reap them.
+pub fn adopt_orphans() -> io::Result<()> {
+    // SAFETY: sets a flag of this process and touches no memory.
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) })?;
+    Ok(())
+}
+
 /// Our own process id.
 #[must_use]
 pub fn own_pid() -> Pid {
     Pid::this()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Moment;
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::time::Duration;
+
+    fn launch(image: &Image) -> Launch<'_> {
+        Launch {
+            image,
+            descriptors: &[],
+            directory: None,
+            child_signal: ChildSignal::Default,
+            descriptor_excuse: &[],
+            directory_excuse: &[],
+            exec_excuse: &[],
+        }
+    }
+
+    #[test]
+    fn a_child_that_is_not_let_go_becomes_nothing() {
+        let image = Image::named("/bin/sh", &["sh", "-c", "exit 3"], &[]).unwrap();
+        let gated = launch(&image).start_gated(&[]).unwrap();
+        let pid = gated.pid();
+        assert!(is_child(pid));
+        drop(gated);
+        assert_eq!(wait_for(pid).unwrap(), Ending::Exited(111));
+        assert!(!is_child(pid));
+        let pid = launch(&image).start_gated(&[]).unwrap().open().unwrap();
+        assert_eq!(wait_for(pid).unwrap(), Ending::Exited(3));
+    }
+
+    #[test]
+    fn letting_go_a_child_that_was_killed_is_no_error() {
+        let image = Image::named("/bin/true", &["true"], &[]).unwrap();
+        let gated = launch(&image).start_gated(&[]).unwrap();
+        let pid = gated.pid();
+        send(pid, Signal::SIGKILL).unwrap();
+        assert_eq!(wait_for(pid).unwrap(), Ending::Killed(9));
+        // The signal would end the test.
+        assert_eq!(gated.open().unwrap(), pid);
+    }
+
+    #[test]
+    fn a_waiting_child_does_not_hold_what_it_is_not_to_hold() {
+        let image = Image::named("/bin/sh", &["sh", "-c", "exit 3"], &[]).unwrap();
+        let (reading, writing) = crate::descriptor::pipe().unwrap();
+        let gated = launch(&image).start_gated(&[writing.as_fd()]).unwrap();
+        drop(writing);
+        let soon = Moment::now().plus(Duration::from_mins(1));
+        let [ended] = crate::wait::until_readable([reading.as_fd()], Some(soon)).unwrap();
+        assert!(ended);
+        assert_eq!(
+            io::Read::read(&mut File::from(reading), &mut [0]).unwrap(),
+            0
+        );
+        assert_eq!(wait_for(gated.open().unwrap()).unwrap(), Ending::Exited(3));
+    }
 }

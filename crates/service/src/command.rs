@@ -1,3 +1,8 @@
+/// The byte on `supervise/control` that has `supervise` become the program that is
+/// installed now. No option of `svc`, and no byte that daemontools 0.76,
+/// daemontools-encore or s6 do anything about.
+pub const UPGRADE: u8 = b'^';
+
 /// One byte written to `supervise/control`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Command {

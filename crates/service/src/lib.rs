@@ -1,14 +1,18 @@
 //! What `supervise` leaves on disk and reads from its pipe.
 //!
-//! The names, bytes and layouts are those of daemontools 0.76. One direction of
+//! The names, bytes and layouts are those of daemontools 0.76; the record
+//! [`Record`] is our own. One direction of
 //! each table is written out and the other derived from it, so the two cannot
 //! disagree.
 #![forbid(unsafe_code)]
 
 mod command;
+mod record;
+pub mod scanning;
 mod status;
 
-pub use command::Command;
+pub use command::{Command, UPGRADE};
+pub use record::{Incarnation, Record};
 pub use status::{BadStatus, Status, Want};
 
 /// Names in a service directory.
@@ -29,4 +33,6 @@ pub mod names {
     pub const STATUS: &str = "supervise/status";
     /// The status record in the making.
     pub const STATUS_NEW: &str = "supervise/status.new";
+    /// What the next `supervise` must know should this one be killed.
+    pub const RECORD: &str = "supervise/record";
 }

@@ -66,7 +66,12 @@ impl Control {
     /// verb that failed.
     pub(crate) fn open() -> Result<Self, (&'static str, io::Error)> {
         let reading = |why| ("read", why);
-        let reader = fifo(names::CONTROL).map_err(reading)?;
+        Self::with_reader(fifo(names::CONTROL).map_err(reading)?)
+    }
+
+    /// The same with a reader that is open already.
+    pub(crate) fn with_reader(reader: File) -> Result<Self, (&'static str, io::Error)> {
+        let reading = |why| ("read", why);
         // Second, as without a reader it would not be opened.
         let writer = How::WRITE
             .open(names::CONTROL)

@@ -9,6 +9,7 @@
 //! | `Waiting`  | no process; one is due at a known moment, for a reason    |
 //! | `Starting` | one has been asked for; the next event is the answer      |
 //! | `Running`  | there is a process, which may be paused                   |
+//! | `Doubtful` | a process may be the service's, of an earlier `supervise` |
 //!
 //! A start that would come too soon is a state, never a sleep: a service that
 //! keeps dying can still be told to stop.
@@ -24,8 +25,14 @@ use dt_service::{Command, Want};
 /// hundredth of a second, counted from the start and not from the death.
 pub const PACE: Duration = Duration::from_millis(1020);
 
+/// From one look at a process that may be the service's to the next.
+pub const LOOK: Duration = PACE;
+
 /// The longest wait after a failed fork; the original always waits that long.
 const LONGEST_RETRY_SECONDS: u64 = 60;
+
+/// Failures that are told apart: after these the wait grows no more.
+const COUNTED_FAILURES: u8 = 7;
 
 /// The service's process, or what stands in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +59,37 @@ pub enum Process {
         /// Told to stop by `svc -p`. A signal from somebody else does not show.
         paused: bool,
     },
+    /// An earlier `supervise` left a process, and whether what has its number now
+    /// is that process cannot be told. No other is started beside it, and no
+    /// signal is sent to it.
+    Doubtful {
+        /// Which.
+        pid: Pid,
+        /// It was told to stop by `svc -p`.
+        paused: bool,
+        /// When it is looked at again.
+        until: Moment,
+    },
+}
+
+impl Process {
+    /// The process that there is, or may be.
+    #[must_use]
+    pub const fn pid(&self) -> Option<Pid> {
+        match self {
+            Self::Running { pid, .. } | Self::Doubtful { pid, .. } => Some(*pid),
+            Self::Down | Self::Waiting { .. } | Self::Starting { .. } => None,
+        }
+    }
+
+    /// Whether it was told to stop by `svc -p`.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        match self {
+            Self::Running { paused, .. } | Self::Doubtful { paused, .. } => *paused,
+            Self::Down | Self::Waiting { .. } | Self::Starting { .. } => false,
+        }
+    }
 }
 
 /// What a wait is for.
@@ -61,7 +99,7 @@ pub enum Reason {
     Pace,
     /// The system could not give us a process.
     ForkFailed {
-        /// So many times in a row.
+        /// So many times in a row, as far as that is counted.
         failures: u8,
     },
 }
@@ -90,9 +128,18 @@ pub enum Event {
     Started(Pid),
     /// It could not be made.
     StartFailed,
-    /// A child has died and is reaped: the service's process, or one that was
-    /// ours before `supervise` was executed.
+    /// A process has died and is reaped: the service's, which an earlier
+    /// `supervise` may have started, or a child that was ours before `supervise`
+    /// was executed.
     Died(Pid),
+    /// The process that was looked at is the service's.
+    Proven(Pid),
+    /// That still cannot be told.
+    Doubted(Pid),
+    /// The program installed now is to take this one's place.
+    Upgrade,
+    /// It says that it can.
+    Probed,
     /// Time has passed.
     Due,
 }
@@ -108,6 +155,13 @@ pub enum Action {
     Send(Pid, Signal),
     /// Make a process. Always the last action; its outcome is the next event.
     Start,
+    /// Look at a process that may be the service's. Always the last action; its
+    /// outcome is the next event.
+    Examine(Pid),
+    /// Ask the program installed now whether it can go on from our record.
+    Probe,
+    /// Become it. Always the last action; where that fails all is as it was.
+    Replace,
     /// Exit. Always the last action.
     Quit,
 }
@@ -136,11 +190,20 @@ impl Machine {
         }
     }
 
+    /// Whether a start has been decided on and not been made yet.
+    #[must_use]
+    pub const fn is_due(&self) -> bool {
+        match self.process {
+            Process::Waiting { .. } | Process::Starting { .. } => true,
+            Process::Down | Process::Running { .. } | Process::Doubtful { .. } => false,
+        }
+    }
+
     /// When time itself is an event; `None` where only something else can be.
     #[must_use]
     pub const fn deadline(&self) -> Option<Moment> {
         match self.process {
-            Process::Waiting { until, .. } => Some(until),
+            Process::Waiting { until, .. } | Process::Doubtful { until, .. } => Some(until),
             Process::Down | Process::Starting { .. } | Process::Running { .. } => None,
         }
     }
@@ -159,7 +222,8 @@ impl Machine {
                 Process::Down
                 | Process::Waiting { .. }
                 | Process::Starting { .. }
-                | Process::Running { .. },
+                | Process::Running { .. }
+                | Process::Doubtful { .. },
                 _,
             ) => None,
         }
@@ -175,14 +239,26 @@ impl Machine {
             Event::Started(pid) => self.started(pid, at),
             Event::StartFailed => self.start_failed(at),
             Event::Died(pid) => self.died(pid, at),
+            Event::Proven(pid) => self.proven(pid),
+            Event::Doubted(pid) => self.doubted(pid, at),
+            Event::Upgrade => (self, does([Action::Probe])),
+            Event::Probed => (self, does([Action::Replace])),
             Event::Due => self.due(at),
         }
     }
 
     fn boot(self, at: Moment) -> (Self, Actions) {
-        match self.want {
-            Want::Up => self.start(at, []),
-            Want::Down | Want::Neither => (self, does([])),
+        match (self.process, self.want) {
+            (Process::Down, Want::Up) => self.start(at, []),
+            (Process::Down, Want::Down | Want::Neither) => (self, does([])),
+            // Gone on with where an earlier `supervise` stopped.
+            (
+                Process::Waiting { .. }
+                | Process::Starting { .. }
+                | Process::Running { .. }
+                | Process::Doubtful { .. },
+                _,
+            ) => self.due(at),
         }
     }
 
@@ -198,8 +274,10 @@ impl Machine {
                 why: Reason::Pace, ..
             }
             | Process::Down => 0,
-            // There is one, or soon will be.
-            Process::Starting { .. } | Process::Running { .. } => return (self, does(first)),
+            // There is one, or soon will be, or may be.
+            Process::Starting { .. } | Process::Running { .. } | Process::Doubtful { .. } => {
+                return (self, does(first));
+            }
         };
         let mut actions = does(first);
         if at < self.not_before {
@@ -220,9 +298,10 @@ impl Machine {
         let process = match self.process {
             Process::Starting { .. } => Process::Running { pid, paused: false },
             // Nobody asked; there is nothing that it could be the answer to.
-            Process::Down | Process::Waiting { .. } | Process::Running { .. } => {
-                return (self, does([]));
-            }
+            Process::Down
+            | Process::Waiting { .. }
+            | Process::Running { .. }
+            | Process::Doubtful { .. } => return (self, does([])),
         };
         let not_before = at.plus(PACE);
         let next = Self {
@@ -238,19 +317,23 @@ impl Machine {
             Process::Starting { failures } => Process::Waiting {
                 until: at.plus(retry_after(failures)),
                 why: Reason::ForkFailed {
-                    failures: failures.saturating_add(1),
+                    failures: failures.saturating_add(1).min(COUNTED_FAILURES),
                 },
             },
-            Process::Down | Process::Waiting { .. } | Process::Running { .. } => self.process,
+            Process::Down
+            | Process::Waiting { .. }
+            | Process::Running { .. }
+            | Process::Doubtful { .. } => self.process,
         };
         (Self { process, ..self }, does([]))
     }
 
     fn died(self, who: Pid, at: Moment) -> (Self, Actions) {
         match self.process {
-            Process::Running { pid, .. } if pid == who => {}
+            Process::Running { pid, .. } | Process::Doubtful { pid, .. } if pid == who => {}
             // A stranger's death, and none of the service's business.
             Process::Running { .. }
+            | Process::Doubtful { .. }
             | Process::Down
             | Process::Waiting { .. }
             | Process::Starting { .. } => return (self, does([])),
@@ -270,10 +353,43 @@ impl Machine {
         }
     }
 
+    fn proven(self, who: Pid) -> (Self, Actions) {
+        match self.process {
+            Process::Doubtful { pid, paused, .. } if pid == who => {
+                let process = Process::Running { pid, paused };
+                (Self { process, ..self }, does([Action::Announce]))
+            }
+            Process::Doubtful { .. }
+            | Process::Down
+            | Process::Waiting { .. }
+            | Process::Starting { .. }
+            | Process::Running { .. } => (self, does([])),
+        }
+    }
+
+    fn doubted(self, who: Pid, at: Moment) -> (Self, Actions) {
+        match self.process {
+            Process::Doubtful { pid, paused, .. } if pid == who => {
+                let until = at.plus(LOOK);
+                let process = Process::Doubtful { pid, paused, until };
+                (Self { process, ..self }, does([]))
+            }
+            Process::Doubtful { .. }
+            | Process::Down
+            | Process::Waiting { .. }
+            | Process::Starting { .. }
+            | Process::Running { .. } => (self, does([])),
+        }
+    }
+
     fn due(self, at: Moment) -> (Self, Actions) {
         match self.process {
             Process::Waiting { until, .. } if at >= until => self.start(at, []),
-            Process::Waiting { .. }
+            Process::Doubtful { pid, until, .. } if at >= until => {
+                (self, does([Action::Examine(pid)]))
+            }
+            Process::Doubtful { .. }
+            | Process::Waiting { .. }
             | Process::Down
             | Process::Starting { .. }
             | Process::Running { .. } => (self, does([])),
@@ -302,7 +418,9 @@ impl Machine {
         let next = Self { want, ..self };
         match self.process {
             Process::Down | Process::Waiting { .. } => next.start(at, [Action::Announce]),
-            Process::Starting { .. } | Process::Running { .. } => (next, does([Action::Announce])),
+            Process::Starting { .. } | Process::Running { .. } | Process::Doubtful { .. } => {
+                (next, does([Action::Announce]))
+            }
         }
     }
 
@@ -323,7 +441,9 @@ impl Machine {
                 (next, does([end, wake, Action::Announce]))
             }
             // Out of reach until it is known which process it is.
-            Process::Starting { .. } => (Self { want, ..self }, does([Action::Announce])),
+            Process::Starting { .. } | Process::Doubtful { .. } => {
+                (Self { want, ..self }, does([Action::Announce]))
+            }
             Process::Down | Process::Waiting { .. } => {
                 let process = Process::Down;
                 let next = Self {
@@ -341,14 +461,18 @@ impl Machine {
     }
 
     /// `x`: a process that is due still comes, and `supervise` exits when that
-    /// has died, as the original does in `svc -ux`.
+    /// has died, as the original does in `svc -ux`. One in doubt is given up.
     fn leave(self) -> (Self, Actions) {
         let next = Self {
             leaving: true,
             ..self
         };
         match self.process {
-            Process::Down => (next, does([Action::Announce, Action::Quit])),
+            Process::Down | Process::Doubtful { .. } => {
+                let process = Process::Down;
+                let next = Self { process, ..next };
+                (next, does([Action::Announce, Action::Quit]))
+            }
             Process::Waiting { .. } | Process::Starting { .. } | Process::Running { .. } => {
                 (next, does([Action::Announce]))
             }
@@ -362,16 +486,20 @@ impl Machine {
                 let next = Self { process, ..self };
                 (next, does([Action::Announce, Action::Send(pid, signal)]))
             }
-            Process::Down | Process::Waiting { .. } | Process::Starting { .. } => {
-                (self, does([Action::Announce]))
-            }
+            Process::Down
+            | Process::Waiting { .. }
+            | Process::Starting { .. }
+            | Process::Doubtful { .. } => (self, does([Action::Announce])),
         }
     }
 
     fn send(self, signal: Signal) -> (Self, Actions) {
         match self.process {
             Process::Running { pid, .. } => (self, does([Action::Send(pid, signal)])),
-            Process::Down | Process::Waiting { .. } | Process::Starting { .. } => (self, does([])),
+            Process::Down
+            | Process::Waiting { .. }
+            | Process::Starting { .. }
+            | Process::Doubtful { .. } => (self, does([])),
         }
     }
 }

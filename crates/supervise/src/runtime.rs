@@ -5,7 +5,7 @@ use std::io;
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_os::signals::Signal;
-use dt_service::Command;
+use dt_service::{Command, UPGRADE};
 
 use crate::machine::{Action, Event, Machine};
 
@@ -18,6 +18,11 @@ const BLOCK: usize = 1024;
 pub trait World {
     /// The time.
     fn now(&mut self) -> Moment;
+    /// Puts what was decided on record, before any of it is done.
+    fn note(&mut self, state: &Machine);
+    /// Looks at a process that may be the service's: `Died`, `Proven` or
+    /// `Doubted`.
+    fn examine(&mut self, pid: Pid) -> Event;
     /// Makes the service's process.
     fn start(&mut self) -> io::Result<Pid>;
     /// Tells why a process could not be made.
@@ -31,8 +36,14 @@ pub trait World {
     fn announce(&mut self, state: &Machine);
     /// Waits until something has happened or the deadline has passed.
     fn wait(&mut self, deadline: Option<Moment>) -> Ready;
-    /// Reaps one dead child; `None` where none is left.
-    fn reap(&mut self) -> Option<Pid>;
+    /// Reaps one dead child, or one dead process of an earlier `supervise`: `Died`,
+    /// or `Probed`; `None` where none is left.
+    fn reap(&mut self) -> Option<Event>;
+    /// Asks the program installed now whether it can go on from our record. If it
+    /// says so that is reaped; if not, that is told.
+    fn probe(&mut self);
+    /// Becomes that program. Where that fails, tells so, and all is as it was.
+    fn replace(&mut self, state: &Machine);
     /// Reads what the control FIFO holds, as much as fits.
     fn read_control(&mut self, block: &mut [u8]) -> io::Result<usize>;
 }
@@ -49,8 +60,10 @@ pub struct Ready {
 /// Runs until `supervise` is to exit.
 pub fn run(state: Machine, world: &mut impl World) {
     let mut block = [0; BLOCK];
-    let mut unburied = false;
-    let mut next = settle(state, Event::Boot, world);
+    // Who became `supervise` may have had children, one of them the service.
+    let mut unburied = true;
+    let mut next =
+        settle(state, Event::Boot, world).and_then(|state| bury(state, &mut unburied, world));
     while let Some(state) = next {
         next = turn(state, &mut unburied, &mut block, world);
     }
@@ -77,6 +90,8 @@ fn turn(
         for byte in block.iter().take(length) {
             if let Some(command) = Command::from_byte(*byte) {
                 state = settle(state, Event::Control(command), world)?;
+            } else if *byte == UPGRADE {
+                state = settle(state, Event::Upgrade, world)?;
             }
         }
         state = bury(state, unburied, world)?;
@@ -88,7 +103,7 @@ fn turn(
 fn bury(mut state: Machine, unburied: &mut bool, world: &mut impl World) -> Option<Machine> {
     while *unburied && state.deaths_from().is_none_or(|from| world.now() >= from) {
         match world.reap() {
-            Some(pid) => state = settle(state, Event::Died(pid), world)?,
+            Some(event) => state = settle(state, event, world)?,
             None => *unburied = false,
         }
     }
@@ -102,6 +117,7 @@ pub fn settle(mut state: Machine, event: Event, world: &mut impl World) -> Optio
     while let Some(event) = next.take() {
         let actions;
         (state, actions) = state.step(event, world.now());
+        world.note(&state);
         for action in actions.into_iter().flatten() {
             match action {
                 Action::MarkChange => world.mark_change(),
@@ -109,6 +125,9 @@ pub fn settle(mut state: Machine, event: Event, world: &mut impl World) -> Optio
                 // It died this instant and is reaped next: nothing worth a line.
                 Action::Send(to, signal) => drop(world.send(to, signal)),
                 Action::Start => next = Some(start(world)),
+                Action::Examine(pid) => next = Some(world.examine(pid)),
+                Action::Probe => world.probe(),
+                Action::Replace => world.replace(&state),
                 Action::Quit => return None,
             }
         }

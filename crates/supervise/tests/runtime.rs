@@ -9,7 +9,7 @@ use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_os::signals::Signal;
 use dt_service::Want;
-use supervise::machine::{Machine, Process};
+use supervise::machine::{Event, Machine, Process};
 use supervise::runtime::{self, Ready, World};
 
 /// What comes to pass in one turn.
@@ -68,6 +68,12 @@ impl World for Scripted {
         self.now
     }
 
+    fn note(&mut self, _state: &Machine) {}
+
+    fn examine(&mut self, pid: Pid) -> Event {
+        Event::Doubted(pid)
+    }
+
     fn start(&mut self) -> io::Result<Pid> {
         self.call()?;
         assert_eq!(self.alive, None, "a second copy");
@@ -120,8 +126,16 @@ impl World for Scripted {
         }
     }
 
-    fn reap(&mut self) -> Option<Pid> {
-        self.died.take()
+    fn reap(&mut self) -> Option<Event> {
+        self.died.take().map(Event::Died)
+    }
+
+    fn probe(&mut self) {
+        self.log.push("probe".to_owned());
+    }
+
+    fn replace(&mut self, _state: &Machine) {
+        self.log.push("replace".to_owned());
     }
 
     fn read_control(&mut self, block: &mut [u8]) -> io::Result<usize> {

@@ -1,6 +1,10 @@
 //! What the machine does, on one page, and what it never does, in all the states
 //! that it can get into.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on panics"
+)]
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write;
@@ -9,8 +13,9 @@ use std::time::Duration;
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_os::signals::Signal;
-use dt_service::{Command, Want};
+use dt_service::{Command, Incarnation, Record, Want};
 use supervise::machine::{Action, Actions, Event, Machine, PACE, Process, Reason};
+use supervise::takeover::{self, Fate};
 
 /// The moment at which every event of the page happens.
 const NOW: Moment = Moment::at(Duration::from_secs(1000));
@@ -25,6 +30,10 @@ fn events() -> Vec<Event> {
         Event::StartFailed,
         Event::Died(OURS),
         Event::Died(STRANGER),
+        Event::Proven(OURS),
+        Event::Doubted(OURS),
+        Event::Upgrade,
+        Event::Probed,
         Event::Due,
     ];
     let commands = Command::ALL.into_iter().map(Event::Control);
@@ -37,14 +46,25 @@ fn event_name(event: Event) -> String {
         Event::Died(STRANGER) => "Died(a stranger)".to_owned(),
         Event::Died(_) => "Died".to_owned(),
         Event::Started(_) => "Started".to_owned(),
-        other @ (Event::Boot | Event::StartFailed | Event::Due) => format!("{other:?}"),
+        Event::Proven(_) => "Proven".to_owned(),
+        Event::Doubted(_) => "Doubted".to_owned(),
+        other
+        @ (Event::Boot | Event::StartFailed | Event::Upgrade | Event::Probed | Event::Due) => {
+            format!("{other:?}")
+        }
     }
 }
 
 fn action_name(action: Action) -> String {
     match action {
         Action::Send(_, signal) => signal.as_str().trim_start_matches("SIG").to_owned(),
-        other @ (Action::MarkChange | Action::Announce | Action::Start | Action::Quit) => {
+        Action::Examine(_) => "Examine".to_owned(),
+        other @ (Action::MarkChange
+        | Action::Announce
+        | Action::Start
+        | Action::Probe
+        | Action::Replace
+        | Action::Quit) => {
             format!("{other:?}")
         }
     }
@@ -66,6 +86,10 @@ fn state_name(state: &Machine) -> String {
         Process::Starting { failures } => format!("Starting (fork failed {failures}x)"),
         Process::Running { paused: false, .. } => "Running".to_owned(),
         Process::Running { paused: true, .. } => "Paused".to_owned(),
+        Process::Doubtful { until, paused, .. } => {
+            let paused = if paused { " paused" } else { "" };
+            format!("Doubtful {:.2}s{paused}", seconds(until))
+        }
     };
     match state.want {
         Want::Up => name.push_str(" want up"),
@@ -93,6 +117,11 @@ fn states_of_the_page() -> Vec<Machine> {
     let waits = [(soon, soon, Reason::Pace), (NOW, NOW, Reason::Pace)]
         .map(|(until, not_before, why)| (Process::Waiting { until, why }, not_before));
     let running = |paused| Process::Running { pid: OURS, paused };
+    let doubtful = |paused, until| Process::Doubtful {
+        pid: OURS,
+        paused,
+        until,
+    };
     let processes = [
         (Process::Down, NOW),
         (Process::Down, soon),
@@ -105,6 +134,8 @@ fn states_of_the_page() -> Vec<Machine> {
         (running(false), NOW),
         (running(false), soon),
         (running(true), NOW),
+        (doubtful(false, NOW), NOW),
+        (doubtful(true, soon), soon),
     ];
     let mut states = Vec::new();
     for (process, not_before) in processes {
@@ -130,7 +161,7 @@ fn makes_sense(state: &Machine) -> bool {
     match state.process {
         Process::Down => !state.leaving && (state.want != Want::Up || state.not_before == NOW),
         Process::Waiting { .. } | Process::Starting { .. } => state.want != Want::Down,
-        Process::Running { .. } => true,
+        Process::Running { .. } | Process::Doubtful { .. } => true,
     }
 }
 
@@ -188,11 +219,63 @@ struct Reality {
     /// The living (or dead and not yet reaped) process of the service.
     alive: Option<Pid>,
     last_start: Option<Moment>,
+    /// What the next `supervise` finds.
+    record: Record,
 }
 
 /// The moment of the event that leads to the next state: the machine knows only
 /// differences, so that every state is moved back to it.
 const EPOCH: Moment = Moment::at(Duration::from_secs(100_000));
+
+const SERVICE: Incarnation = Incarnation {
+    pid: 7,
+    start: Some(1),
+};
+
+const NO_RECORD: Record = Record {
+    boot: None,
+    supervise: Incarnation {
+        pid: 1,
+        start: None,
+    },
+    service: None,
+    want: Want::Neither,
+    paused: false,
+    due: false,
+    leaving: true,
+    since: (0, 0),
+    since_boot: Duration::ZERO,
+    not_before: Duration::ZERO,
+};
+
+/// How an event ends.
+enum End {
+    On(Reality),
+    Quit,
+    /// Supervise was killed on the way.
+    Killed(Reality),
+}
+
+/// What the world answers where it has a choice, and how far supervise gets.
+#[derive(Clone, Copy)]
+struct World {
+    /// Whether forks succeed, and a process can be told from another.
+    kind: bool,
+    /// So many steps are taken, then supervise is killed.
+    steps: u32,
+}
+
+impl World {
+    const KIND: Self = Self {
+        kind: true,
+        steps: u32::MAX,
+    };
+
+    fn killed(&mut self) -> bool {
+        self.steps = self.steps.wrapping_sub(1);
+        self.steps == u32::MAX
+    }
+}
 
 impl Reality {
     fn new(want: Want) -> Self {
@@ -200,38 +283,80 @@ impl Reality {
             machine: Machine::new(want),
             alive: None,
             last_start: None,
+            record: NO_RECORD,
         }
     }
 
     /// Performs what the machine decides, and checks each action against what
     /// there is; `None` after `Quit`.
-    fn settle(mut self, event: Event, at: Moment, forks: bool) -> Option<Self> {
+    fn settle(self, event: Event, at: Moment, kind: bool) -> Option<Self> {
+        let world = World {
+            kind,
+            ..World::KIND
+        };
+        match self.go(event, at, world) {
+            End::On(next) => Some(next),
+            End::Quit => None,
+            End::Killed(_) => panic!("nobody kills"),
+        }
+    }
+
+    /// The same, where supervise may be killed.
+    fn go(mut self, event: Event, at: Moment, mut world: World) -> End {
         if self.alive.map(Event::Died) == Some(event) {
             self.alive = None;
         }
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let actions: Actions;
+            let doubtful = matches!(self.machine.process, Process::Doubtful { .. });
             (self.machine, actions) = self.machine.step(event, at);
+            if world.killed() {
+                return End::Killed(self);
+            }
+            let service = self.record.service;
+            self.record = takeover::noted(&self.machine, self.record);
+            // The next supervise is told that one knew of it.
+            assert_eq!(
+                self.record.service,
+                service.filter(|_| self.machine.process.pid().is_some())
+            );
+            if doubtful && actions.contains(&Some(Action::Quit)) {
+                // Given up by whoever said so.
+                self.alive = None;
+            }
             for action in actions.into_iter().flatten() {
                 assert_eq!(next, None, "{action:?} comes after a start");
+                if world.killed() {
+                    return End::Killed(self);
+                }
                 match action {
-                    Action::MarkChange | Action::Announce => {}
+                    Action::MarkChange | Action::Announce | Action::Probe => {}
+                    // As a kill without one, but that the next begins at once.
+                    Action::Replace => return End::Killed(self),
                     Action::Send(to, _) => {
                         assert_eq!(Some(to), self.alive, "what has no process is signalled");
                     }
-                    Action::Start => next = Some(self.start(at, forks)),
+                    Action::Start => {
+                        next = Some(self.start(at, world.kind));
+                        if world.killed() {
+                            return End::Killed(self);
+                        }
+                    }
+                    Action::Examine(pid) => next = Some(self.examine(pid, world.kind)),
                     Action::Quit => {
                         assert_eq!(self.alive, None, "leaves the service behind");
-                        return None;
+                        return End::Quit;
                     }
                 }
             }
         }
         self.check(at);
-        Some(self)
+        End::On(self)
     }
 
+    /// A child that is killed with its supervise before it is on record becomes
+    /// nothing; so the two are one step.
     fn start(&mut self, at: Moment, forks: bool) -> Event {
         assert_eq!(self.alive, None, "a second copy");
         assert_ne!(self.machine.want, Want::Down, "wanted down is started");
@@ -243,7 +368,48 @@ impl Reality {
         }
         self.alive = Some(OURS);
         self.last_start = Some(at);
+        self.record = takeover::started(self.record, SERVICE, at);
         Event::Started(OURS)
+    }
+
+    /// A stranger may have the number by now.
+    fn examine(&self, pid: Pid, tells: bool) -> Event {
+        match (self.alive, tells) {
+            (_, false) => Event::Doubted(pid),
+            (Some(_), true) => Event::Proven(pid),
+            (None, true) => Event::Died(pid),
+        }
+    }
+
+    /// Another supervise in the killed one's place, in all the ways it may begin.
+    fn taken_over(mut self, at: Moment) -> Vec<Self> {
+        let fates = match (self.record.service, self.alive) {
+            (Some(_), Some(_)) => [Fate::Lives, Fate::Unknown],
+            (Some(_), None) => [Fate::Gone, Fate::Unknown],
+            (None, alive) => {
+                assert_eq!(alive, None, "nobody knows of it");
+                [Fate::Gone; 2]
+            }
+        };
+        let killed = self.machine;
+        let resumed = fates.map(|fate| takeover::resumed(&self.record, fate, at));
+        let mut all = Vec::new();
+        for resumed in resumed {
+            if let Some(machine) = resumed {
+                assert_eq!(machine.want, self.record.want, "the wish is forgotten");
+                all.push(Self { machine, ..self });
+            } else {
+                assert!(self.record.leaving && self.alive.is_none(), "{killed:?}");
+                self.last_start = None;
+                for want in [Want::Up, Want::Down] {
+                    all.push(Self {
+                        machine: Machine::new(want),
+                        ..self
+                    });
+                }
+            }
+        }
+        all
     }
 
     fn check(&self, at: Moment) {
@@ -265,6 +431,10 @@ impl Reality {
             }
             Process::Starting { .. } => panic!("an answer that never came"),
             Process::Running { pid, .. } => assert_eq!(self.alive, Some(pid), "a ghost"),
+            Process::Doubtful { pid, until, .. } => {
+                assert_eq!(machine.deadline(), Some(until), "a wait without an end");
+                assert!(self.alive.is_none_or(|alive| alive == pid));
+            }
         }
     }
 
@@ -272,9 +442,13 @@ impl Reality {
     fn rebased(mut self, at: Moment) -> Self {
         let shift = |moment: Moment| EPOCH.plus(moment.since(at));
         self.machine.not_before = shift(self.machine.not_before);
-        if let Process::Waiting { until, .. } = &mut self.machine.process {
+        if let Process::Waiting { until, .. } | Process::Doubtful { until, .. } =
+            &mut self.machine.process
+        {
             *until = shift(*until);
         }
+        let not_before = shift(Moment::at(self.record.not_before));
+        self.record.not_before = not_before.since(Moment::default());
         // Older than the pace is all the same.
         self.last_start = self.last_start.filter(|last| at.since(*last) < PACE);
         self.last_start = self
@@ -301,8 +475,31 @@ fn possible(reality: &Reality) -> Vec<Event> {
         Event::Due,
         Event::Started(STRANGER),
         Event::StartFailed,
+        Event::Proven(STRANGER),
+        Event::Doubted(STRANGER),
     ];
     commands.chain(deaths).chain(rest).collect()
+}
+
+/// What there may be after supervise was killed anywhere on the way through an
+/// event, and another has begun.
+fn killed_at_each_step(reality: Reality, event: Event, at: Moment, kind: bool) -> Vec<Reality> {
+    let mut all = Vec::new();
+    for steps in 0.. {
+        let End::Killed(dead) = reality.go(event, at, World { kind, steps }) else {
+            break;
+        };
+        let due = dead.record.due && !dead.record.leaving;
+        for begun in dead.taken_over(at) {
+            let begun = begun.settle(Event::Boot, at, kind);
+            let begun = begun.expect("nothing makes it quit at once");
+            let there = begun.alive.is_some() || begun.machine.is_due();
+            assert!(!due || there, "a start that was due is forgotten");
+            all.push(begun);
+        }
+    }
+    assert!(!all.is_empty());
+    all
 }
 
 #[test]
@@ -329,10 +526,13 @@ fn no_state_that_can_be_reached_breaks_a_promise() {
             .flat_map(|event| STEPS.map(|wait| (event, wait)))
         {
             let at = EPOCH.plus(wait);
-            for forks in [true, false] {
+            for kind in [true, false] {
                 steps += 1;
-                let next = reality.settle(event, at, forks);
+                let next = reality.settle(event, at, kind);
                 visit(next.map(|next| next.rebased(at)), &mut ahead);
+                for next in killed_at_each_step(reality, event, at, kind) {
+                    visit(Some(next.rebased(at)), &mut ahead);
+                }
             }
         }
     }

@@ -26,24 +26,44 @@
 //! to exit, after one second, in which its name can still be removed.
 #![forbid(unsafe_code)]
 
+mod control;
 pub mod machine;
 mod paths;
 pub mod runtime;
+mod state;
+mod survivors;
 pub mod table;
+mod upgrade;
 mod world;
 
 use std::ffi::OsString;
 
 use dt_cli::{Exit, Fatal};
+use dt_os::clock::Moment;
+
+use table::Table;
+use upgrade::Purpose;
+use world::Kernel;
 
 /// Runs the program with its arguments, argv\[0\] left out: `svscan [dir]`.
 ///
-/// Nothing but a directory that cannot be entered ends it.
+/// Nothing but a directory that cannot be entered ends it, unless it is asked to.
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
-    if let Some(directory) = args.first() {
+    let before = match upgrade::purpose() {
+        Purpose::Answer => return Ok(upgrade::answer()),
+        Purpose::GoOn(before) => Some(*before),
+        Purpose::Begin => None,
+    };
+    // Where we go on we are there already.
+    if let Some(directory) = args.first().filter(|_| before.is_none()) {
         let what = ["unable to chdir to ".as_ref(), directory.as_os_str()];
         dt_os::file::chdir(directory).map_err(|why| Fatal::system("svscan", &what, &why))?;
     }
     dt_os::limits::raise_descriptors();
-    runtime::run(&mut world::Kernel::new())
+    // What a killed `supervise` leaves behind is then ours to reap, and not lost
+    // to init. An old kernel without that loses nothing else.
+    let _ = dt_os::process::adopt_orphans();
+    let (table, control) = before.unwrap_or_else(|| (Table::new(Moment::now()), None));
+    runtime::run(table, &mut Kernel::new(control));
+    Ok(Exit::OK)
 }

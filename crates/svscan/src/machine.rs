@@ -4,6 +4,9 @@
 //! the next event. Nothing here reads a clock, makes a call or waits; which
 //! services there are is the [table](crate::table)'s business.
 //!
+//! Whether there is a log is asked again before each start of a service that has
+//! none, when there is nothing that a new pipe would disturb.
+//!
 //! Nothing is ever started but by a scan that has just found the name and the
 //! same directory behind it. What happens in between only decides how soon the
 //! next scan comes.
@@ -36,6 +39,10 @@ pub const SPACING: Duration = Duration::from_secs(1);
 /// instant in which it appears, and whether it has a log is asked only once.
 pub const SETTLING: Duration = Duration::from_millis(20);
 
+/// A `supervise` that cannot be told something has just been started and does not
+/// listen yet, as a rule.
+pub const DEAFNESS: Duration = Duration::from_millis(100);
+
 /// One of the two processes of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Half {
@@ -67,6 +74,8 @@ pub enum Reason {
     Refused,
     /// It was killed soon after its start.
     ShortLived,
+    /// There is one that somebody else has started, and no way to watch it.
+    OutOfReach,
 }
 
 /// A wait, with its end and its reason.
@@ -85,11 +94,11 @@ pub enum Process {
     Down,
     /// No process, and none yet to be started.
     Waiting(Wait),
-    /// A process, started at that moment.
+    /// A process, started by us or found running.
     Running {
         /// Its id.
         pid: Pid,
-        /// When it was started.
+        /// When it was started or found.
         since: Moment,
     },
 }
@@ -113,6 +122,27 @@ pub enum Stage {
     },
 }
 
+/// What becomes of the logs when services are stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Logs {
+    /// A log goes on until its service is gone, then reads what is left, and ends
+    /// with its input.
+    AtEnd,
+    /// A log is told to end with its service.
+    AtOnce,
+}
+
+/// A service is being stopped for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stop {
+    /// How its log goes.
+    pub logs: Logs,
+    /// The service's `supervise` has been told.
+    pub main_told: bool,
+    /// The log's has.
+    pub log_told: bool,
+}
+
 /// One service: a directory that has, or had, a name in the scan directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
@@ -120,6 +150,8 @@ pub struct Service {
     pub stage: Stage,
     /// The last scan found a name for it.
     pub listed: bool,
+    /// It is being stopped: nothing of it is started any more.
+    pub stop: Option<Stop>,
 }
 
 /// What happens to a service.
@@ -149,12 +181,18 @@ pub enum Event {
     },
     /// There is no pipe.
     PrepareFailed(Moment),
-    /// A half was started.
+    /// A half was started, or found running: by an earlier `svscan`, or by hand.
     Started(Half, Pid, Moment),
+    /// A half is running, but who runs it could not be found out.
+    OutOfReach(Half, Moment),
     /// A half could not be started.
     StartFailed(Half, Moment),
     /// A half's process has ended.
     Died(Half, Ending, Moment),
+    /// It is to be stopped, or reminded that it is.
+    Stop(Logs, Moment),
+    /// A half could not be told to stop.
+    Untold(Half, Moment),
 }
 
 /// What is to be done for a service.
@@ -168,15 +206,29 @@ pub enum Action {
         /// It has a log.
         log: bool,
     },
-    /// Start this half; answered by `Started` or `StartFailed`.
+    /// See to it that this half runs; answered by `Started`, `OutOfReach` or
+    /// `StartFailed`.
     Start(Half),
+    /// Tell this half's `supervise` something; answered by `Untold` if that fails.
+    Tell(Half, Words),
+    /// Close the pipe: its log, left alone with it, reads to its end.
+    Release,
     /// Scan again at that moment or before.
     ScanBy(Moment),
     /// Drop the service and its pipe.
     Forget,
 }
 
-/// Up to two actions, in order; one of them at most has an answer.
+/// What a `supervise` is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Words {
+    /// To end its process, and to exit then: `svc -dx`.
+    Stop,
+    /// To exit once its process has ended by itself: `svc -x`.
+    Exit,
+}
+
+/// Up to two actions, in order.
 pub type Actions = [Option<Action>; 2];
 
 const NOTHING: Actions = [None, None];
@@ -200,6 +252,7 @@ impl Service {
                 wait: if settled { None } else { Some(wait) },
             },
             listed: true,
+            stop: None,
         }
     }
 
@@ -209,6 +262,16 @@ impl Service {
         match self.stage {
             Stage::New { first_seen, wait } => self.step_new(event, first_seen, wait),
             Stage::Known { main, log } => self.step_known(event, main, log),
+        }
+    }
+
+    /// What there is of a half; `None` where it is not known yet, or has no log.
+    #[must_use]
+    pub const fn process(self, half: Half) -> Option<Process> {
+        match (self.stage, half) {
+            (Stage::New { .. }, _) => None,
+            (Stage::Known { main, .. }, Half::Main) => Some(main),
+            (Stage::Known { log, .. }, Half::Log) => log,
         }
     }
 
@@ -263,12 +326,23 @@ impl Service {
             Event::PrepareFailed(now) => {
                 self.put_off(first_seen, now.plus(SPACING), Reason::NoPipe)
             }
-            Event::Prepared { now, log } => {
-                let log = log.then_some(Process::Down);
-                self.pursue(Process::Down, log, now)
+            Event::Prepared { log, .. } => {
+                let next = Self {
+                    stage: Stage::Known {
+                        main: Process::Down,
+                        log: log.then_some(Process::Down),
+                    },
+                    ..self
+                };
+                (next, only(Action::Start(Half::Main)))
             }
+            Event::Stop(..) => (self, only(Action::Forget)),
             // It has no processes: nothing of it can start or die.
-            Event::Started(..) | Event::StartFailed(..) | Event::Died(..) => (self, NOTHING),
+            Event::Started(..)
+            | Event::StartFailed(..)
+            | Event::OutOfReach(..)
+            | Event::Untold(..)
+            | Event::Died(..) => (self, NOTHING),
         }
     }
 
@@ -285,11 +359,54 @@ impl Service {
                 ..self
             }
             .pursue(main, log, now),
-            Event::Missed => Self {
-                listed: false,
-                ..self
+            Event::Missed => {
+                let next = Self {
+                    listed: false,
+                    ..self
+                };
+                match self.stop {
+                    Some(_) => next.wind_down(None),
+                    None => next.settle(None),
+                }
             }
-            .settle(None),
+            Event::Stop(logs, now) => {
+                let before = self.stop;
+                let worse = before.is_none_or(|stop| stop.logs < logs);
+                let stop = Stop {
+                    logs,
+                    main_told: before.is_some_and(|stop| stop.main_told),
+                    // What it was told before was only to wait.
+                    log_told: !worse && before.is_some_and(|stop| stop.log_told),
+                };
+                let stop = if worse { Some(stop) } else { before };
+                Self { stop, ..self }.wind_down(Some(now))
+            }
+            Event::Untold(half, now) => {
+                let stop = self.stop.map(|stop| match half {
+                    Half::Main => Stop {
+                        main_told: false,
+                        ..stop
+                    },
+                    Half::Log => Stop {
+                        log_told: false,
+                        ..stop
+                    },
+                });
+                let again = now.plus(DEAFNESS);
+                (Self { stop, ..self }, only(Action::ScanBy(again)))
+            }
+            // Its log has come since it was started: now it can have it.
+            Event::Examined { log: true, .. } if log.is_none() => {
+                (self, only(Action::Prepare { log: true }))
+            }
+            Event::Prepared { now, log: true } if log.is_none() => {
+                self.pursue(main, Some(Process::Down), now)
+            }
+            // Without a log, as before.
+            Event::Examined { .. }
+            | Event::ExamineFailed(_)
+            | Event::Prepared { .. }
+            | Event::PrepareFailed(_) => (self, only(Action::Start(Half::Main))),
             Event::Started(half, pid, now) => {
                 let running = Process::Running { pid, since: now };
                 match half {
@@ -306,6 +423,19 @@ impl Service {
                 });
                 self.with(half, waiting).settle(Some(until))
             }
+            Event::OutOfReach(half, now) => {
+                let wait = Process::Waiting(Wait {
+                    until: now.plus(PERIOD),
+                    because: Reason::OutOfReach,
+                });
+                match half {
+                    Half::Main => self.pursue(wait, log, now),
+                    Half::Log => self.pursue(main, log.map(|_| wait), now),
+                }
+            }
+            Event::Died(half, _, now) if self.stop.is_some() => {
+                self.with(half, Process::Down).wind_down(Some(now))
+            }
             Event::Died(half, ending, now) => {
                 let after = match half {
                     Half::Main => main.after(ending, now),
@@ -314,11 +444,6 @@ impl Service {
                 self.with(half, after)
                     .settle(Some(after.until().unwrap_or(now)))
             }
-            // Asked for in the first stage only.
-            Event::Examined { .. }
-            | Event::ExamineFailed(_)
-            | Event::Prepared { .. }
-            | Event::PrepareFailed(_) => (self, NOTHING),
         }
     }
 
@@ -336,6 +461,40 @@ impl Service {
         Self { stage, ..self }
     }
 
+    /// Stops what still runs, the service first. `now` is needed where a name may
+    /// have come back meanwhile.
+    fn wind_down(self, now: Option<Moment>) -> (Self, Actions) {
+        let (Stage::Known { main, log }, Some(mut stop)) = (self.stage, self.stop) else {
+            return (self, NOTHING);
+        };
+        if !self.is_alive() {
+            let again = now.filter(|_| self.listed).map(Action::ScanBy);
+            return (self, [Some(Action::Forget), again]);
+        }
+        let mut actions = NOTHING;
+        if main.is_running() && !stop.main_told {
+            stop.main_told = true;
+            actions[0] = Some(Action::Tell(Half::Main, Words::Stop));
+        }
+        let log_is_due = log.is_some_and(Process::is_running) && !stop.log_told;
+        if log_is_due && stop.logs == Logs::AtOnce {
+            stop.log_told = true;
+            actions[1] = Some(Action::Tell(Half::Log, Words::Stop));
+        } else if log_is_due && !main.is_running() {
+            stop.log_told = true;
+            // Told first: it must not be started again at the end of its input.
+            actions = [
+                Some(Action::Tell(Half::Log, Words::Exit)),
+                Some(Action::Release),
+            ];
+        }
+        let next = Self {
+            stop: Some(stop),
+            ..self
+        };
+        (next, actions)
+    }
+
     /// In a scan that has found the name: starts the service, then its log, and
     /// sees to it that what has to wait is not forgotten.
     fn pursue(self, main: Process, log: Option<Process>, now: Moment) -> (Self, Actions) {
@@ -343,11 +502,19 @@ impl Service {
             stage: Stage::Known { main, log },
             ..self
         };
+        if next.stop.is_some() {
+            return next.wind_down(Some(now));
+        }
         let halves = [(Half::Main, Some(main)), (Half::Log, log)];
         let due = halves
             .iter()
             .find(|(_, process)| process.is_some_and(|process| process.is_due(now)))
-            .map(|(half, _)| Action::Start(*half));
+            .map(|(half, _)| match half {
+                // Nothing of it runs, so that nothing is disturbed by a log that has
+                // come meanwhile.
+                Half::Main if log.is_none() => Action::Examine,
+                Half::Main | Half::Log => Action::Start(*half),
+            });
         let waits = halves
             .iter()
             .filter_map(|(_, process)| process.as_ref()?.until());
@@ -377,13 +544,14 @@ impl Wait {
             | Reason::ForkFailed
             | Reason::Left
             | Reason::Refused
-            | Reason::ShortLived => false,
+            | Reason::ShortLived
+            | Reason::OutOfReach => false,
         }
     }
 }
 
 impl Process {
-    const fn is_running(self) -> bool {
+    pub(crate) const fn is_running(self) -> bool {
         matches!(self, Self::Running { .. })
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
 
-use crate::machine::{Action, Event, Half};
+use crate::machine::{Action, Event, Half, Logs, Words};
 use crate::table::{Cause, Identity, Table, Trouble};
 
 /// What is in a service directory, as far as it matters here.
@@ -16,6 +16,30 @@ pub struct Content {
     pub run: bool,
     /// `log` is there, in any form.
     pub log: bool,
+}
+
+/// What there is of a half once it has been seen to.
+#[derive(Debug)]
+pub enum Presence {
+    /// This process: a child of ours, or one whose end we are told of as well.
+    Process(Pid),
+    /// One that cannot be watched, and why.
+    OutOfReach(io::Error),
+}
+
+/// What somebody asks of us, by `.svscan/control` or, as process 1, by a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Scan now.
+    Scan,
+    /// Stop what has no name any more.
+    Prune,
+    /// Stop all services and exit.
+    Stop(Logs),
+    /// Exit; the services go on.
+    Abandon,
+    /// Become the program that is installed now.
+    Upgrade,
 }
 
 /// Everything `svscan` asks of the system once it is running.
@@ -35,46 +59,113 @@ pub trait World {
     fn identify(&mut self, name: &OsStr) -> io::Result<Option<Identity>>;
     /// What is in the directory.
     fn examine(&mut self, name: &OsStr) -> io::Result<Content>;
-    /// Makes the pipe, where there is a log.
-    fn prepare(&mut self, log: bool) -> io::Result<Self::Held>;
-    /// Starts `supervise`; the error is the fork's.
-    fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Pid>;
+    /// Makes the pipe, where there is a log, or takes over the one that the two
+    /// halves have already.
+    fn prepare(&mut self, name: &OsStr, log: bool) -> io::Result<Self::Held>;
+    /// Starts `supervise`, unless one lives already; the error is the fork's.
+    fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Presence>;
     /// The scan is over. Gives whether something that it looked at can change
     /// without a [change](World::changed) being told.
     fn end_scan(&mut self) -> bool;
     /// Waits until a child has died, something has changed or the deadline has
     /// passed; it may return earlier.
     fn wait(&mut self, deadline: Option<Moment>);
-    /// Reaps one dead child.
+    /// Reaps one dead child, or comes upon the end of one that is not our child.
     fn reap(&mut self) -> Option<(Pid, Ending)>;
     /// Whether something that the last scan looked at may have changed since.
     fn changed(&mut self) -> bool;
+    /// Tells the `supervise` of a half, whose process this is.
+    fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()>;
+    /// The next thing that we are asked for.
+    fn request(&mut self) -> Option<Request>;
+    /// Becomes the program that is installed now, which goes on with the table.
+    /// Where it cannot, says why, and all is as before.
+    fn upgrade(&mut self, table: &Table<Self::Held>);
     /// Prints a warning.
     fn warn(&mut self, about: Trouble, name: &OsStr, why: &io::Error);
 }
 
-/// Keeps all services running, for ever.
-pub fn run<W: World>(world: &mut W) -> ! {
-    let mut table = Table::new(world.now());
+/// Whether the loop goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    On,
+    /// We have done what we were asked for.
+    Over,
+    /// We are to become the program that is installed now.
+    Upgrade,
+}
+
+/// Keeps all services running until asked to stop.
+pub fn run<W: World>(mut table: Table<W::Held>, world: &mut W) {
     loop {
-        turn(&mut table, world);
-        world.wait(table.next_scan().map(|(at, _)| at));
+        match turn(&mut table, world) {
+            Flow::On => world.wait(table.next_scan().map(|(at, _)| at)),
+            Flow::Over => return,
+            // It does not come back unless it has failed.
+            Flow::Upgrade => world.upgrade(&table),
+        }
     }
 }
 
-/// One turn of the loop: deaths, changes, and a scan if one is due.
-pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) {
+/// One turn of the loop: deaths, requests, changes, and a scan if one is due.
+pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
     let now = world.now();
     while let Some((pid, ending)) = world.reap() {
         if let Some((service, event)) = table.died(pid, ending, now) {
             settle(table, service, event, world);
         }
     }
-    if world.changed() {
+    while let Some(request) = world.request() {
+        match request {
+            Request::Abandon => return Flow::Over,
+            Request::Upgrade => return Flow::Upgrade,
+            // Nothing is started any more, so nothing is looked for.
+            Request::Scan | Request::Prune if table.stopping().is_some() => {}
+            Request::Scan => table.scan_by(now, Cause::Changed),
+            Request::Prune => {
+                scan(table, world);
+                stop_all(table, table.nameless(), Logs::AtEnd, world);
+            }
+            Request::Stop(logs) => {
+                table.stop(logs);
+                table.scan_by(now, Cause::Service);
+            }
+        }
+    }
+    if world.changed() && table.stopping().is_none() {
         table.scan_by(now, Cause::Changed);
     }
     if table.next_scan().is_some_and(|(at, _)| at <= now) {
-        scan(table, world);
+        match table.stopping() {
+            Some(logs) => remind(table, logs, world),
+            None => scan(table, world),
+        }
+    }
+    if table.is_over() {
+        Flow::Over
+    } else {
+        Flow::On
+    }
+}
+
+/// In the place of a scan, once all is to be stopped.
+fn remind<W: World>(table: &mut Table<W::Held>, logs: Logs, world: &mut W) {
+    table.begin_scan();
+    let all = table.services().map(|(service, _)| service).collect();
+    stop_all(table, all, logs, world);
+    table.end_scan(world.now(), false);
+}
+
+fn stop_all<W: World>(
+    table: &mut Table<W::Held>,
+    services: Vec<Identity>,
+    logs: Logs,
+    world: &mut W,
+) {
+    let now = world.now();
+    for service in services {
+        settle(table, service, Event::Stop(logs, now), world);
     }
 }
 
@@ -125,14 +216,13 @@ pub fn settle<W: World>(
     event: Event,
     world: &mut W,
 ) {
-    let mut next = Some(event);
-    while let Some(event) = next.take() {
+    let mut happened = vec![event];
+    while let Some(event) = happened.pop() {
         let Some(actions) = table.step(service, event) else {
             return;
         };
         for action in actions.into_iter().flatten() {
-            let outcome = perform(table, service, action, world);
-            next = next.or(outcome);
+            happened.extend(perform(table, service, action, world));
         }
     }
 }
@@ -153,6 +243,11 @@ fn perform<W: World>(
             table.forget(service);
             None
         }
+        Action::Release => {
+            table.release(service);
+            None
+        }
+        Action::Tell(half, words) => tell(table, service, half, words, world),
         Action::Examine => Some(examine(table, service, world)),
         Action::Prepare { log } => Some(prepare(table, service, log, world)),
         Action::Start(half) => Some(start(table, service, half, world)),
@@ -180,7 +275,8 @@ fn prepare<W: World>(
     log: bool,
     world: &mut W,
 ) -> Event {
-    match world.prepare(log) {
+    let name = name_of(table, service);
+    match world.prepare(&name, log) {
         Ok(held) => {
             table.hold(service, held);
             Event::Prepared {
@@ -189,7 +285,6 @@ fn prepare<W: World>(
             }
         }
         Err(why) => {
-            let name = name_of(table, service);
             complain(table, Trouble::Pipe, &name, &why, world);
             Event::PrepareFailed(world.now())
         }
@@ -208,13 +303,32 @@ fn start<W: World>(
         _ => Err(io::ErrorKind::NotFound.into()),
     };
     match started {
-        Ok(pid) => Event::Started(half, pid, world.now()),
+        Ok(Presence::Process(pid)) => Event::Started(half, pid, world.now()),
+        Ok(Presence::OutOfReach(why)) => {
+            let name = name_of(table, service);
+            complain(table, Trouble::OutOfReach(half), &name, &why, world);
+            Event::OutOfReach(half, world.now())
+        }
         Err(why) => {
             let name = name_of(table, service);
             complain(table, Trouble::Fork(half), &name, &why, world);
             Event::StartFailed(half, world.now())
         }
     }
+}
+
+fn tell<W: World>(
+    table: &mut Table<W::Held>,
+    service: Identity,
+    half: Half,
+    words: Words,
+    world: &mut W,
+) -> Option<Event> {
+    let name = name_of(table, service);
+    let pid = table.process(service, half)?;
+    let why = world.tell(half, &name, pid, words).err()?;
+    complain(table, Trouble::Deaf(half), &name, &why, world);
+    Some(Event::Untold(half, world.now()))
 }
 
 fn name_of<H>(table: &Table<H>, service: Identity) -> OsString {

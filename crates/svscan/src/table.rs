@@ -12,10 +12,13 @@ use std::time::{Duration, SystemTime};
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
 
-use crate::machine::{Actions, Event, Half, PERIOD, Service};
+use crate::machine::{Actions, Event, Half, Logs, PERIOD, Process, Service};
 
 /// Between two scans, so that a thousand changes in a row are not a thousand scans.
 const BREATHER: Duration = Duration::from_millis(10);
+
+/// Between two messages about what will stay as it is.
+const RARELY: Duration = Duration::from_hours(1);
 
 /// Which directory it is, whatever it is called.
 ///
@@ -46,6 +49,26 @@ pub enum Trouble {
     Pipe,
     /// No process.
     Fork(Half),
+    /// A process that cannot be watched.
+    OutOfReach(Half),
+    /// A process that cannot be told to stop.
+    Deaf(Half),
+}
+
+impl Trouble {
+    /// How often it is worth a message: once a scan of the original's where that
+    /// would say so too, and rarely where nothing is amiss with the service.
+    const fn patience(self) -> Duration {
+        match self {
+            Self::OutOfReach(_) => RARELY,
+            Self::Reading
+            | Self::Stat
+            | Self::StatLog
+            | Self::Pipe
+            | Self::Fork(_)
+            | Self::Deaf(_) => PERIOD,
+        }
+    }
 }
 
 /// Why the next scan comes when it does.
@@ -81,6 +104,7 @@ pub struct Table<H> {
     troubled: bool,
     last_scan: Option<Moment>,
     next_scan: Option<(Moment, Cause)>,
+    stopping: Option<Logs>,
 }
 
 impl<H> Table<H> {
@@ -95,7 +119,48 @@ impl<H> Table<H> {
             troubled: false,
             last_scan: None,
             next_scan: Some((now, Cause::Boot)),
+            stopping: None,
         }
+    }
+
+    /// From now on all services are to be stopped, and no scan comes any more.
+    pub fn stop(&mut self, logs: Logs) {
+        self.stopping = self.stopping.max(Some(logs));
+    }
+
+    /// How all services are being stopped, if they are.
+    #[must_use]
+    pub fn stopping(&self) -> Option<Logs> {
+        self.stopping
+    }
+
+    /// All services were to be stopped, and are.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.stopping.is_some() && self.processes.is_empty()
+    }
+
+    /// Takes in a service as it stood, with what is held for it.
+    pub fn restore(&mut self, identity: Identity, name: OsString, service: Service, held: H) {
+        for half in [Half::Main, Half::Log] {
+            if let Some(Process::Running { pid, .. }) = service.process(half) {
+                self.processes.insert(pid, (identity, half));
+            }
+        }
+        let entry = Entry {
+            service,
+            name,
+            held: Some(held),
+            round: 0,
+        };
+        self.entries.insert(identity, entry);
+    }
+
+    /// The services that have no name.
+    #[must_use]
+    pub fn nameless(&self) -> Vec<Identity> {
+        let services = self.services().filter(|(_, service)| !service.listed);
+        services.map(|(identity, _)| identity).collect()
     }
 
     /// When the next scan is due, and why; `None` where nothing but a change or a
@@ -161,7 +226,7 @@ impl<H> Table<H> {
     pub fn end_scan(&mut self, now: Moment, unseen: bool) {
         self.last_scan = Some(now);
         self.complaints
-            .retain(|_, said| now.since(*said) < 2 * PERIOD);
+            .retain(|(about, _), said| now.since(*said) < 2 * about.patience());
         if let Some((at, cause)) = self.next_scan.take() {
             self.scan_by(at, cause);
         }
@@ -171,12 +236,12 @@ impl<H> Table<H> {
     }
 
     /// Takes note of trouble, and says whether it is worth a message: the original
-    /// repeats them once a scan, which is every five seconds.
+    /// repeats most once a scan, which is every five seconds.
     pub fn complain(&mut self, about: Trouble, name: &OsStr, now: Moment) -> bool {
         self.troubled = true;
         let key = (about, name.to_os_string());
         let said = self.complaints.get(&key);
-        if said.is_some_and(|said| now.since(*said) < PERIOD) {
+        if said.is_some_and(|said| now.since(*said) < about.patience()) {
             return false;
         }
         self.complaints.insert(key, now);
@@ -194,8 +259,8 @@ impl<H> Table<H> {
         Some(actions)
     }
 
-    /// A child of ours has ended: the service, and what happened to it. `None`
-    /// for children that are none of the table's.
+    /// A process has ended: the service, and what happened to it. `None` for
+    /// children that are none of the table's.
     pub fn died(&mut self, pid: Pid, ending: Ending, now: Moment) -> Option<(Identity, Event)> {
         let (identity, half) = self.processes.remove(&pid)?;
         Some((identity, Event::Died(half, ending, now)))
@@ -205,6 +270,22 @@ impl<H> Table<H> {
     pub fn hold(&mut self, identity: Identity, held: H) {
         if let Some(entry) = self.entries.get_mut(&identity) {
             entry.held = Some(held);
+        }
+    }
+
+    /// Takes from a service what its processes needed.
+    pub fn release(&mut self, identity: Identity) {
+        if let Some(entry) = self.entries.get_mut(&identity) {
+            entry.held = None;
+        }
+    }
+
+    /// The process of a half.
+    #[must_use]
+    pub fn process(&self, identity: Identity, half: Half) -> Option<Pid> {
+        match self.entries.get(&identity)?.service.process(half)? {
+            Process::Running { pid, .. } => Some(pid),
+            Process::Down | Process::Waiting(_) => None,
         }
     }
 

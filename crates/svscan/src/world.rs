@@ -1,25 +1,33 @@
 //! The system, by way of `dt-os`.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::{Metadata, ReadDir};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
 use dt_cli::Message;
+use dt_os::Errno;
 use dt_os::clock::Moment;
 use dt_os::exec::Image;
+use dt_os::file::How;
+use dt_os::herd::Herd;
 use dt_os::process::{ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
 use dt_os::wait::{self, Interest};
 use dt_os::watch::Mounts;
-use dt_os::{descriptor, file, process, startup};
+use dt_os::{descriptor, file, process};
+use dt_service::{Command, Status, names};
 
-use crate::machine::Half;
+use crate::control::Control;
+use crate::machine::{Half, Logs, Words};
 use crate::paths::Watched;
-use crate::runtime::{Content, World};
-use crate::table::{Identity, Trouble};
+use crate::runtime::{Content, Presence, Request, World};
+use crate::survivors::{self, Found, Locks, Survivor};
+use crate::table::{Identity, Table, Trouble};
+use crate::{control, upgrade};
 
 const STANDARD_INPUT: RawFd = 0;
 const STANDARD_OUTPUT: RawFd = 1;
@@ -29,8 +37,8 @@ const STANDARD_OUTPUT: RawFd = 1;
 /// the pipe outlives both.
 #[derive(Debug)]
 pub struct Pipe {
-    reading: OwnedFd,
-    writing: OwnedFd,
+    pub(crate) reading: OwnedFd,
+    pub(crate) writing: OwnedFd,
 }
 
 /// The kernel.
@@ -44,24 +52,90 @@ pub struct Kernel {
     watched: Option<Watched>,
     mounts: Option<Mounts>,
     mounts_changed: bool,
+    locks: Locks,
+    strangers: Strangers,
+    control: Option<Control>,
+    /// As process 1: the signals that ask for an orderly stop.
+    endings: [Option<SignalPipe>; 2],
+}
+
+/// Each `supervise` that somebody else has started, and where its status is.
+#[derive(Debug, Default)]
+struct Strangers {
+    /// Made when there is one to be watched.
+    herd: Option<Herd>,
+    ended: Vec<Pid>,
+    status: HashMap<Pid, PathBuf>,
+}
+
+impl Strangers {
+    fn watch(&mut self, survivor: Survivor, directory: &Path) -> io::Result<Pid> {
+        let herd = match self.herd.take() {
+            Some(herd) => herd,
+            None => Herd::new()?,
+        };
+        let herd = self.herd.insert(herd);
+        herd.watch(survivor.pid, survivor.process)?;
+        let status = directory.join(names::STATUS);
+        self.status.insert(survivor.pid, status);
+        Ok(survivor.pid)
+    }
+
+    /// One that has ended. How it did so only its parent knows; but one that was
+    /// told to exit has said before that it has no process.
+    fn ended(&mut self) -> Option<(Pid, Ending)> {
+        let herd = self.herd.as_mut()?;
+        if self.ended.is_empty() {
+            self.ended = herd.ended();
+        }
+        let pid = self.ended.pop()?;
+        if self.ended.is_empty() && herd.is_empty() {
+            self.herd = None;
+        }
+        let status = self.status.remove(&pid).map(std::fs::read);
+        let status = status.and_then(|read| Status::decode(&read.ok()?).ok());
+        let told = status.is_some_and(|status| status.pid == 0);
+        let ending = if told {
+            Ending::Exited(0)
+        } else {
+            Ending::Killed(Signal::SIGKILL as i32)
+        };
+        Some((pid, ending))
+    }
 }
 
 impl Kernel {
     /// Catches SIGCHLD; in children it becomes again what it was for us.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(control: Option<Control>) -> Self {
         Self {
             deaths: SignalPipe::watch(Signal::SIGCHLD).ok(),
             watched: Watched::new().ok(),
             mounts: Mounts::new().ok(),
             mounts_changed: false,
+            locks: Locks::default(),
+            strangers: Strangers::default(),
+            control,
+            endings: endings(),
         }
     }
 }
 
-impl Default for Kernel {
-    fn default() -> Self {
-        Self::new()
+impl Kernel {
+    /// The pipe that the living halves of a service have.
+    fn living_pipe(&mut self, name: &OsStr) -> Option<survivors::Ends> {
+        let halves = [(Half::Main, 1), (Half::Log, 0)];
+        let of_supervises = halves.into_iter().find_map(|(half, number)| {
+            match self.locks.supervisor_of(&directory_of(half, name)) {
+                Found::Living(survivor) => survivors::pipe_of(&survivor, number),
+                Found::Nobody | Found::Unknown(_) => None,
+            }
+        });
+        of_supervises.or_else(|| {
+            let service = |half| survivors::service_of(&directory_of(half, name));
+            let (main, log) = (service(Half::Main), service(Half::Log));
+            survivors::pipe_between(main.as_ref(), log.as_ref())
+        })
     }
 }
 
@@ -73,11 +147,13 @@ impl World for Kernel {
     }
 
     fn begin_scan(&mut self) {
+        self.locks.forget();
         self.deaths = self
             .deaths
             .take()
             .or_else(|| SignalPipe::watch(Signal::SIGCHLD).ok());
         self.watched = self.watched.take().or_else(|| Watched::new().ok());
+        self.control = self.control.take().or_else(|| Control::open().ok());
         self.mounts = self.mounts.take().or_else(|| Mounts::new().ok());
         if let Some(watched) = &mut self.watched {
             watched.begin();
@@ -109,41 +185,30 @@ impl World for Kernel {
         }
     }
 
-    fn prepare(&mut self, log: bool) -> io::Result<Self::Held> {
+    fn prepare(&mut self, name: &OsStr, log: bool) -> io::Result<Self::Held> {
         if !log {
             return Ok(None);
         }
-        let (reading, writing) = descriptor::pipe()?;
+        let (reading, writing) = match self.living_pipe(name) {
+            Some(pipe) => pipe,
+            None => descriptor::pipe()?,
+        };
         // A pipe must not take the last descriptor: without one the directory
         // could no longer be read, and nothing would be restarted.
         descriptor::duplicate(&reading)?;
         Ok(Some(Pipe { reading, writing }))
     }
 
-    fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Pid> {
-        let (argument, suffix, directory) = match half {
-            Half::Main => (name, "", None),
-            Half::Log => (OsStr::new("log"), "/log", Some(file::c_name(name)?)),
-        };
-        let descriptors = held.as_ref().map(|pipe| match half {
-            Half::Main => (pipe.writing.as_fd(), STANDARD_OUTPUT),
-            Half::Log => (pipe.reading.as_fd(), STANDARD_INPUT),
-        });
-        let excuse = |what: &str, suffix: &str| {
-            let pieces = ["unable to ".as_ref(), what.as_ref(), name, suffix.as_ref()];
-            Message::new("svscan", "warning").pieces(&pieces).excuse()
-        };
-        let image = supervise(argument)?;
-        Launch {
-            image: &image,
-            descriptors: descriptors.as_slice(),
-            directory: directory.as_ref(),
-            child_signal: ChildSignal::Inherited,
-            descriptor_excuse: &excuse("set up descriptors for ", suffix),
-            directory_excuse: &excuse("switch to ", ""),
-            exec_excuse: &excuse("start supervise ", suffix),
+    fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Presence> {
+        let directory = directory_of(half, name);
+        match self.locks.supervisor_of(&directory) {
+            Found::Living(survivor) => {
+                let watched = self.strangers.watch(survivor, &directory);
+                Ok(watched.map_or_else(Presence::OutOfReach, Presence::Process))
+            }
+            Found::Unknown(why) => Ok(Presence::OutOfReach(why)),
+            Found::Nobody => launch(half, name, held.as_ref()).map(Presence::Process),
         }
-        .start()
     }
 
     fn end_scan(&mut self) -> bool {
@@ -162,9 +227,19 @@ impl World for Kernel {
             .mounts
             .as_ref()
             .map(|fd| (fd.as_fd(), Interest::Urgent));
+        let strangers = self.strangers.herd.as_ref();
+        let strangers = strangers.map(|herd| (herd.as_fd(), Interest::Readable));
         // It can fail only for want of kernel memory; the turn that follows is
         // then one more than needed.
-        let ready = wait::until_ready([deaths, watched, mounts], deadline);
+        let control = self.control.as_ref();
+        let control = control.map(|control| (control.as_fd(), Interest::Readable));
+        let [term, int] = &self.endings;
+        let [term, int] = [term, int].map(|signal| {
+            let signal = signal.as_ref();
+            signal.map(|signal| (signal.as_fd(), Interest::Readable))
+        });
+        let all = [deaths, watched, strangers, control, term, int, mounts];
+        let ready = wait::until_ready(all, deadline);
         self.mounts_changed |= ready.is_ok_and(|[.., mounts]| mounts);
         if let Some(deaths) = &mut self.deaths {
             // Before reaping, or a death in between would be lost.
@@ -173,7 +248,48 @@ impl World for Kernel {
     }
 
     fn reap(&mut self) -> Option<(Pid, Ending)> {
-        process::reap()
+        process::reap().or_else(|| self.strangers.ended())
+    }
+
+    fn upgrade(&mut self, table: &Table<Self::Held>) {
+        let strangers = &self.strangers.status;
+        if let Some(control) = &mut self.control {
+            control.put_back();
+        }
+        let control = self.control.as_ref();
+        let why = upgrade::attempt(table, control, |pid| strangers.contains_key(&pid));
+        control::announce(Some(&why));
+        let what = ["unable to become the svscan that is installed: ", &why];
+        let line = Message::new("svscan", "warning");
+        let line = what.into_iter().fold(line, Message::text).line();
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
+    }
+
+    fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()> {
+        // Where it works now, whatever has become of the name.
+        let here = PathBuf::from(format!("/proc/{pid}/cwd"));
+        let control = How::WRITE.open(here.join(names::CONTROL)).or_else(|_| {
+            let directory = directory_of(half, name);
+            How::WRITE.open(directory.join(names::CONTROL))
+        })?;
+        if !control.metadata()?.file_type().is_fifo() {
+            return Err(Errno::ENOSTR.into());
+        }
+        let commands: &[Command] = match words {
+            Words::Stop => &[Command::Down, Command::Exit],
+            Words::Exit => &[Command::Exit],
+        };
+        let bytes: Vec<u8> = commands.iter().map(|command| command.byte()).collect();
+        descriptor::write_all(control, &bytes)
+    }
+
+    fn request(&mut self) -> Option<Request> {
+        for ending in self.endings.iter_mut().flatten() {
+            if ending.drain() {
+                return Some(Request::Stop(Logs::AtEnd));
+            }
+        }
+        self.control.as_mut()?.request()
     }
 
     fn changed(&mut self) -> bool {
@@ -189,20 +305,68 @@ impl World for Kernel {
             Trouble::Pipe => ("unable to create pipe for ", ""),
             Trouble::Fork(Half::Main) => ("unable to fork for ", ""),
             Trouble::Fork(Half::Log) => ("unable to fork for ", "/log"),
+            Trouble::OutOfReach(Half::Main) => ("unable to watch supervise ", ""),
+            Trouble::OutOfReach(Half::Log) => ("unable to watch supervise ", "/log"),
+            Trouble::Deaf(Half::Main) => ("unable to control ", ""),
+            Trouble::Deaf(Half::Log) => ("unable to control ", "/log"),
         };
         dt_cli::warn("svscan", &[what.as_ref(), name, suffix.as_ref()], why);
     }
 }
 
+/// TERM and INT as process 1, whom the kernel does not let them kill; anybody else
+/// dies of them, as the original does, and the services go on.
+fn endings() -> [Option<SignalPipe>; 2] {
+    [Signal::SIGTERM, Signal::SIGINT].map(|signal| {
+        let first = process::own_pid().as_raw() == 1;
+        first.then(|| SignalPipe::watch(signal).ok()).flatten()
+    })
+}
+
+/// Starts `supervise`.
+fn launch(half: Half, name: &OsStr, held: Option<&Pipe>) -> io::Result<Pid> {
+    let (argument, suffix, directory) = match half {
+        Half::Main => (name, "", None),
+        Half::Log => (OsStr::new("log"), "/log", Some(file::c_name(name)?)),
+    };
+    let descriptors = held.map(|pipe| match half {
+        Half::Main => (pipe.writing.as_fd(), STANDARD_OUTPUT),
+        Half::Log => (pipe.reading.as_fd(), STANDARD_INPUT),
+    });
+    let excuse = |what: &str, suffix: &str| {
+        let pieces = ["unable to ".as_ref(), what.as_ref(), name, suffix.as_ref()];
+        Message::new("svscan", "warning").pieces(&pieces).excuse()
+    };
+    let image = supervise(argument)?;
+    Launch {
+        image: &image,
+        descriptors: descriptors.as_slice(),
+        directory: directory.as_ref(),
+        child_signal: ChildSignal::Inherited,
+        descriptor_excuse: &excuse("set up descriptors for ", suffix),
+        directory_excuse: &excuse("switch to ", ""),
+        exec_excuse: &excuse("start supervise ", suffix),
+    }
+    .start()
+}
+
 /// `supervise ARGUMENT`, found along our own `PATH`.
 fn supervise(argument: &OsStr) -> io::Result<Image> {
-    let environment: &[CString] = startup::environment();
+    let environment = upgrade::environment();
     let path = dt_chain::inherited_path();
     Image::searched(
         &["supervise".as_ref(), argument],
         path.as_deref(),
-        environment,
+        &environment,
     )
+}
+
+/// Where a half's `supervise` works.
+fn directory_of(half: Half, name: &OsStr) -> PathBuf {
+    match half {
+        Half::Main => PathBuf::from(name),
+        Half::Log => Path::new(name).join("log"),
+    }
 }
 
 fn identity(found: &Metadata) -> Identity {

@@ -18,8 +18,8 @@ use std::time::Duration;
 use dt_os::Errno;
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
-use svscan::machine::{Half, PERIOD, Process, Reason, Stage};
-use svscan::runtime::{Content, World, turn};
+use svscan::machine::{Half, Logs, PERIOD, Process, Reason, Stage, Words};
+use svscan::runtime::{Content, Flow, Presence, Request, World, turn};
 use svscan::table::{Identity, Table, Trouble};
 
 /// What is done to the system between two turns.
@@ -38,9 +38,12 @@ enum Deed {
     Wait,
     /// From now on this call fails, until the next scan but one.
     Break(Call),
+    /// We are killed, and another begins beside what lives on.
+    Crash,
+    Ask(Request),
 }
 
-const DEEDS: [Deed; 18] = [
+const DEEDS: [Deed; 24] = [
     Deed::Make(0),
     Deed::Make(1),
     Deed::Link,
@@ -59,6 +62,12 @@ const DEEDS: [Deed; 18] = [
     Deed::Break(Call::Start(Half::Main)),
     Deed::Break(Call::Start(Half::Log)),
     Deed::Break(Call::Unfinished),
+    Deed::Break(Call::Tell),
+    Deed::Break(Call::Find),
+    Deed::Crash,
+    Deed::Ask(Request::Prune),
+    Deed::Ask(Request::Stop(Logs::AtEnd)),
+    Deed::Ask(Request::Stop(Logs::AtOnce)),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +77,18 @@ enum Call {
     Examine,
     Prepare,
     Start(Half),
+    Tell,
+    /// Nobody knows who holds a lock.
+    Find,
     /// Not a failure: `run` is missing.
     Unfinished,
 }
 
-/// Counts the pipes that exist.
+/// Counts the pipes that we hold.
 struct Pipe {
     log: bool,
+    /// Which, for the kernel.
+    number: u64,
     living: Rc<Cell<usize>>,
 }
 
@@ -84,13 +98,35 @@ impl Drop for Pipe {
     }
 }
 
+/// A `supervise`.
+#[derive(Clone, Copy, Debug)]
+struct Living {
+    directory: u64,
+    half: Half,
+    pipe: u64,
+    /// Who has started it.
+    life: u32,
+}
+
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what may be wrong with a system has no order"
+)]
 struct Pretended {
     now: Duration,
     /// Name, and the number of the directory behind it.
     names: BTreeMap<&'static str, u64>,
     directories: u64,
-    processes: BTreeMap<i32, (u64, Half)>,
+    processes: BTreeMap<i32, Living>,
+    /// How often we have been killed.
+    life: u32,
+    next_pipe: u64,
+    /// A living pipe could not be found once.
+    lost_a_pipe: bool,
+    /// Somebody could not be watched once.
+    out_of_reach: bool,
+    requests: Vec<Request>,
     dead: Vec<(Pid, Ending)>,
     next_pid: i32,
     changed: bool,
@@ -128,12 +164,19 @@ impl Pretended {
             Deed::Exit(half, code) => self.ends(half, Ending::Exited(code)),
             Deed::Wait => {}
             Deed::Break(call) => self.broken = Some(call),
+            Deed::Crash => {
+                self.life += 1;
+                self.dead.clear();
+                self.requests.clear();
+                self.changed = false;
+            }
+            Deed::Ask(request) => self.requests.push(request),
         }
     }
 
     fn ends(&mut self, half: Half, ending: Ending) {
         let mut processes = self.processes.iter();
-        let found = processes.find(|(_, (_, which))| *which == half);
+        let found = processes.find(|(_, living)| living.half == half);
         if let Some(pid) = found.map(|(pid, _)| *pid) {
             self.processes.remove(&pid);
             self.dead.push((Pid::from_raw(pid), ending));
@@ -190,28 +233,52 @@ impl World for Pretended {
         })
     }
 
-    fn prepare(&mut self, log: bool) -> io::Result<Pipe> {
+    fn prepare(&mut self, name: &OsStr, log: bool) -> io::Result<Pipe> {
         self.fails(Call::Prepare)?;
+        let directory = self.names[name.to_str().unwrap()];
+        let mut users = self.processes.values();
+        let user = users.find(|living| living.directory == directory);
+        let found = user.filter(|_| self.broken != Some(Call::Find));
+        let number = if let Some(living) = found {
+            living.pipe
+        } else {
+            self.lost_a_pipe |= user.is_some();
+            self.next_pipe += 1;
+            self.next_pipe
+        };
         let living = Rc::clone(&self.pipes);
         living.set(living.get() + 1);
-        Ok(Pipe { log, living })
+        Ok(Pipe {
+            log,
+            number,
+            living,
+        })
     }
 
-    fn start(&mut self, half: Half, name: &OsStr, held: &Pipe) -> io::Result<Pid> {
-        self.fails(Call::Start(half))?;
+    fn start(&mut self, half: Half, name: &OsStr, held: &Pipe) -> io::Result<Presence> {
         let directory = self.names[name.to_str().unwrap()];
-        assert!(
-            !self
-                .processes
-                .values()
-                .any(|running| *running == (directory, half)),
-            "a second {half:?} for directory {directory}"
-        );
+        let mut living = self.processes.iter();
+        let found = living.find(|(_, living)| (living.directory, living.half) == (directory, half));
+        if let Some((pid, living)) = found {
+            assert!(living.life < self.life, "started twice: {living:?}");
+            if self.broken == Some(Call::Find) {
+                self.out_of_reach = true;
+                return Ok(Presence::OutOfReach(Errno::EACCES.into()));
+            }
+            return Ok(Presence::Process(Pid::from_raw(*pid)));
+        }
+        self.fails(Call::Start(half))?;
         assert_eq!(held.log, directory % 2 == 1, "the pipe of another service");
         assert!(held.log || half == Half::Main, "a log that is not there");
         self.next_pid += 1;
-        self.processes.insert(self.next_pid, (directory, half));
-        Ok(Pid::from_raw(self.next_pid))
+        let living = Living {
+            directory,
+            half,
+            pipe: held.number,
+            life: self.life,
+        };
+        self.processes.insert(self.next_pid, living);
+        Ok(Presence::Process(Pid::from_raw(self.next_pid)))
     }
 
     fn end_scan(&mut self) -> bool {
@@ -228,24 +295,59 @@ impl World for Pretended {
         std::mem::take(&mut self.changed)
     }
 
+    /// It does at once what it is told.
+    fn tell(&mut self, half: Half, _name: &OsStr, pid: Pid, words: Words) -> io::Result<()> {
+        self.fails(Call::Tell)?;
+        let living = self.processes[&pid.as_raw()];
+        assert_eq!(living.half, half);
+        if words == Words::Exit {
+            let mut all = self.processes.values();
+            let service = all.any(|is| (is.directory, is.half) == (living.directory, Half::Main));
+            // One that is out of reach keeps its log to its own end.
+            assert!(
+                !service || self.out_of_reach,
+                "a log is left before its service"
+            );
+        }
+        self.processes.remove(&pid.as_raw());
+        self.dead.push((pid, Ending::Exited(0)));
+        Ok(())
+    }
+
+    fn request(&mut self) -> Option<Request> {
+        self.requests.pop()
+    }
+
+    fn upgrade(&mut self, _table: &Table<Pipe>) {}
+
     fn warn(&mut self, _about: Trouble, _name: &OsStr, _why: &io::Error) {}
 }
 
 struct Tried {
     world: Pretended,
     table: Table<Pipe>,
+    over: bool,
 }
 
 impl Tried {
     fn after(deeds: &[Deed]) -> Self {
         let world = Pretended::default();
         let table = Table::new(world.now());
-        let mut tried = Self { world, table };
+        let mut tried = Self {
+            world,
+            table,
+            over: false,
+        };
         tried.turn();
         for deed in deeds {
             tried.world.does(*deed);
-            if *deed == Deed::Wait {
-                tried.pass_time();
+            match deed {
+                Deed::Wait => tried.pass_time(),
+                Deed::Crash => {
+                    tried.table = Table::new(tried.world.now());
+                    tried.over = false;
+                }
+                _ => {}
             }
             tried.turn();
         }
@@ -263,7 +365,10 @@ impl Tried {
     }
 
     fn turn(&mut self) {
-        turn(&mut self.table, &mut self.world);
+        if self.over {
+            return;
+        }
+        self.over = turn(&mut self.table, &mut self.world) == Flow::Over;
         self.check();
     }
 
@@ -272,9 +377,19 @@ impl Tried {
         for (service, state) in self.table.services() {
             let known = matches!(state.stage, Stage::Known { .. });
             held += usize::from(known);
-            assert_eq!(known, self.table.held(service).is_some(), "{state:?}");
-            assert!(state.listed || state.is_alive(), "{state:?} is not dropped");
-            if let Some(until) = wait_of(state.stage).filter(|_| state.listed) {
+            // A log that is to read to the end has its pipe alone.
+            let released = state.stop.is_some() && self.table.held(service).is_none();
+            held -= usize::from(released);
+            let alone = self.table.process(service, Half::Main).is_none();
+            assert!(!released || alone, "{state:?} has no pipe");
+            let holds = self.table.held(service).is_some();
+            assert_eq!(known && !released, holds, "{state:?}");
+            assert!(
+                (state.listed && state.stop.is_none()) || state.is_alive(),
+                "{state:?} is not dropped"
+            );
+            let waits = state.listed && state.stop.is_none() && self.table.stopping().is_none();
+            if let Some(until) = wait_of(state.stage).filter(|_| waits) {
                 let (at, _) = self.table.next_scan().expect("a wait that nothing ends");
                 // A scan that could not be finished is repeated, as the original's.
                 let spacing = if self.world.unfinished_scan {
@@ -291,14 +406,38 @@ impl Tried {
             }
         }
         assert_eq!(held, self.world.pipes.get(), "pipes and entries");
+        let living = &self.world.processes;
+        // What a scan that failed, or a name that is gone, keeps us from finding.
+        let unknown = living.values().filter(|is| is.life < self.world.life);
         let running: Vec<_> = self.table.processes().collect();
-        assert_eq!(running.len(), self.world.processes.len());
+        assert!(running.len() <= living.len() + self.world.dead.len());
+        assert!(running.len() + unknown.count() >= living.len());
         for (pid, service, half) in running {
-            assert_eq!(self.world.processes[&pid.as_raw()], (service.inode, half));
-            assert!(
-                self.table.held(service).is_some(),
-                "a process without its pipe"
-            );
+            let Some(is) = living.get(&pid.as_raw()) else {
+                let mut dead = self.world.dead.iter();
+                assert!(dead.any(|(dead, _)| *dead == pid), "{pid} is nobody");
+                continue;
+            };
+            assert_eq!((is.directory, is.half), (service.inode, half));
+            let held = self.table.held(service);
+            assert!(held.is_some() || half == Half::Log, "no pipe");
+        }
+        self.check_pipes();
+    }
+
+    /// Two halves that talk to each other do so through one pipe, unless it could
+    /// not be found.
+    fn check_pipes(&self) {
+        for (service, _) in self.table.services() {
+            let halves = [Half::Main, Half::Log].map(|half| {
+                let pid = self.table.process(service, half)?;
+                Some(self.world.processes.get(&pid.as_raw())?.pipe)
+            });
+            if let [Some(main), Some(log)] = halves
+                && !self.world.lost_a_pipe
+            {
+                assert_eq!(main, log, "two pipes");
+            }
         }
     }
 
@@ -307,11 +446,23 @@ impl Tried {
     fn check_that_all_comes_up(mut self) {
         let start = self.world.now();
         self.world.broken = None;
-        while let Some((at, _)) = self.table.next_scan() {
+        loop {
+            // A death wakes us.
+            while !self.over && !self.world.dead.is_empty() {
+                self.turn();
+            }
+            let Some((at, _)) = self.table.next_scan().filter(|_| !self.over) else {
+                break;
+            };
             if at > start.plus(2 * PERIOD + Duration::from_secs(1)) {
                 break;
             }
             self.pass_time();
+        }
+        if self.table.stopping().is_some() {
+            assert!(self.over, "a stop without an end");
+            assert_eq!(self.table.processes().count(), 0);
+            return;
         }
         for directory in self.world.names.values() {
             let log = (directory % 2 == 1).then_some((*directory, Half::Log));
@@ -320,7 +471,7 @@ impl Tried {
                     .world
                     .processes
                     .values()
-                    .filter(|running| **running == wanted);
+                    .filter(|is| (is.directory, is.half) == wanted);
                 assert_eq!(count.count(), 1, "{wanted:?}");
             }
         }
@@ -361,13 +512,32 @@ impl Tried {
                     .filter(|(_, known)| **known == identity.inode)
                     .collect();
                 let names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
-                format!("{names:?}{}{}{stage}", state.listed, identity.inode % 2)
+                let stop = state.stop;
+                format!(
+                    "{names:?}{}{}{stage}{stop:?}",
+                    state.listed,
+                    identity.inode % 2
+                )
             })
             .collect();
         services.sort();
         let mut key = services.join(" ");
         let scan = self.table.next_scan().map(|(at, cause)| (away(at), cause));
         write!(key, " {scan:?} {:?}", self.world.broken).unwrap();
+        let known: HashSet<_> = self.table.processes().map(|(pid, ..)| pid).collect();
+        let strangers = self.world.processes.iter();
+        let strangers = strangers.filter(|(pid, _)| !known.contains(&Pid::from_raw(**pid)));
+        let mut strangers: Vec<_> = strangers
+            .map(|(_, is)| {
+                let mut names = self.world.names.iter();
+                let name = names.find(|(_, known)| **known == is.directory);
+                (name.map(|(name, _)| *name), is.half)
+            })
+            .collect();
+        strangers.sort();
+        let (over, stopping) = (self.over, self.table.stopping());
+        let lost = (self.world.lost_a_pipe, self.world.out_of_reach);
+        write!(key, " {strangers:?} {over} {stopping:?} {lost:?}").unwrap();
         key
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
-use svscan::machine::{Action, Event, Half, Process, Reason, Service, Stage, Wait};
+use svscan::machine::{Action, Event, Half, Logs, Process, Reason, Service, Stage, Stop, Wait};
 
 /// All events happen at this moment.
 const NOW: Moment = Moment::at(Duration::from_secs(100));
@@ -49,14 +49,32 @@ fn states() -> Vec<Service> {
     let logs = std::iter::once(None).chain(processes.into_iter().map(Some));
     let known = logs.flat_map(|log| processes.map(|main| Stage::Known { main, log }));
     let stages: Vec<Stage> = new.into_iter().chain(known).collect();
-    let service = |listed| {
+    let service = |listed, stop| {
         move |stage: &Stage| Service {
             stage: *stage,
             listed,
+            stop,
         }
     };
-    let listed = stages.iter().map(service(true));
-    listed.chain(stages.iter().map(service(false))).collect()
+    let stop = |logs, main_told, log_told| Stop {
+        logs,
+        main_told,
+        log_told,
+    };
+    let stops = [
+        stop(Logs::AtEnd, false, false),
+        stop(Logs::AtEnd, true, false),
+        stop(Logs::AtEnd, true, true),
+        stop(Logs::AtOnce, true, true),
+    ];
+    let listed = stages.iter().map(service(true, None));
+    let nameless = stages.iter().map(service(false, None));
+    let alive = |service: &Service| service.is_alive();
+    let stopped = stops.into_iter().flat_map(|stop| {
+        let stages = stages.iter().map(service(true, Some(stop)));
+        stages.filter(alive).collect::<Vec<_>>()
+    });
+    listed.chain(nameless).chain(stopped).collect()
 }
 
 fn events() -> Vec<Event> {
@@ -69,9 +87,14 @@ fn events() -> Vec<Event> {
         events.push(Event::Prepared { now: NOW, log });
     }
     events.push(Event::PrepareFailed(NOW));
+    for logs in [Logs::AtEnd, Logs::AtOnce] {
+        events.push(Event::Stop(logs, NOW));
+    }
     for half in [Half::Main, Half::Log] {
+        events.push(Event::Untold(half, NOW));
         events.push(Event::Started(half, Pid::from_raw(8), NOW));
         events.push(Event::StartFailed(half, NOW));
+        events.push(Event::OutOfReach(half, NOW));
         for ending in [Ending::Exited(0), Ending::Exited(111), Ending::Killed(9)] {
             events.push(Event::Died(half, ending, NOW));
         }
@@ -109,11 +132,13 @@ fn state(service: Service) -> String {
             log: Some(log),
         } => format!("{} | {}", process(main), process(log)),
     };
-    if service.listed {
-        stage
-    } else {
-        format!("nameless {stage}")
-    }
+    let stop = service.stop.map(|stop| {
+        let told = |told| if told { "told" } else { "untold" };
+        let (main, log) = (told(stop.main_told), told(stop.log_told));
+        format!("stopping({:?} {main} {log}) ", stop.logs)
+    });
+    let name = if service.listed { "" } else { "nameless " };
+    format!("{name}{}{stage}", stop.unwrap_or_default())
 }
 
 fn event(event: Event) -> String {
@@ -126,6 +151,9 @@ fn event(event: Event) -> String {
         Event::PrepareFailed(_) => "PrepareFailed".into(),
         Event::Started(half, pid, _) => format!("Started({half:?} {pid})"),
         Event::StartFailed(half, _) => format!("StartFailed({half:?})"),
+        Event::OutOfReach(half, _) => format!("OutOfReach({half:?})"),
+        Event::Stop(logs, _) => format!("Stop({logs:?})"),
+        Event::Untold(half, _) => format!("Untold({half:?})"),
         Event::Died(half, ending, _) => format!("Died({half:?} {ending:?})"),
     }
 }
@@ -148,15 +176,19 @@ fn can_happen(service: Service, event: Event) -> bool {
     };
     let new = matches!(service.stage, Stage::New { .. });
     match event {
-        Event::Seen(_) => true,
+        Event::Seen(_) | Event::Stop(..) => true,
         Event::Missed => service.listed,
         Event::Examined { .. }
         | Event::ExamineFailed(_)
         | Event::Prepared { .. }
-        | Event::PrepareFailed(_) => new && service.listed,
-        Event::Started(which, ..) | Event::StartFailed(which, _) => {
-            half(which) == Some(false) && service.listed
+        | Event::PrepareFailed(_) => {
+            let asked = new || (half(Half::Main) == Some(false) && half(Half::Log).is_none());
+            asked && service.listed && service.stop.is_none()
         }
+        Event::Started(which, ..) | Event::StartFailed(which, _) | Event::OutOfReach(which, _) => {
+            half(which) == Some(false) && service.listed && service.stop.is_none()
+        }
+        Event::Untold(which, _) => half(which) == Some(true) && service.stop.is_some(),
         Event::Died(which, ..) => half(which) == Some(true),
     }
 }

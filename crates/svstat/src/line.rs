@@ -5,10 +5,13 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
-use dt_os::clock::UnixTime;
+use dt_os::clock::{self, UnixTime};
 use dt_os::file::{self, How};
-use dt_service::{Status, Want, names};
+use dt_os::incarnation;
+use dt_service::{Record, Status, Want, names};
 
 /// Adds `DIRECTORY: ` and what is known about it to `lines`. Leaves us in that
 /// directory, if it can be entered.
@@ -55,15 +58,41 @@ fn look(directory: &OsStr) -> Result<State, Obstacle> {
         .open(names::STATUS)
         .map_err(|why| Obstacle::System("open supervise/status", why))?;
     let status = read(record)?;
-    let age = age(
+    let age_by_wall = age(
         dt_tai::from_unix(UnixTime::now().secs, 0).0.0,
         status.seconds,
     );
+    let known = newest_record().filter(|record| record.boot == incarnation::boot_id());
+    let true_age = known.and_then(|record| true_age(&status, &record, clock::since_boot()));
     Ok(State {
         status,
         normally_up,
-        age,
+        age: true_age
+            .filter(|age| age.abs_diff(age_by_wall) > 1)
+            .unwrap_or(age_by_wall),
     })
+}
+
+/// What `supervise` has put on record, where that can be read.
+fn newest_record() -> Option<Record> {
+    let file = How::READ.no_follow().open(names::RECORD).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = [0; Record::FILE];
+    let length = file.read_at(&mut bytes, 0).ok()?;
+    let (_, record) = Record::newest(bytes.get(..length)?)?;
+    Some(record)
+}
+
+/// The age in whole seconds by the clock that nobody sets, where the record is of
+/// the same change as the status.
+///
+/// The wall's clock may have been set since. Where it has not, the two ages
+/// differ by the fractions of a second that are dropped here and there.
+fn true_age(status: &Status, record: &Record, since_boot: Duration) -> Option<u64> {
+    let same = record.boot.is_some() && record.since == (status.seconds, status.nanos);
+    same.then(|| since_boot.saturating_sub(record.since_boot).as_secs())
 }
 
 /// A FIFO or device in the record's place is not read: it could keep us waiting,

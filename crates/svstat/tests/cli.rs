@@ -7,9 +7,10 @@ use std::fs::File;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
+use std::time::Duration;
 
 use dt_os::file::{How, make_fifo};
-use dt_service::{Status, Want};
+use dt_service::{Incarnation, Record, Status, Want};
 use dt_testkit::{Outcome, Scratch, Suite};
 
 fn run(scratch: &Scratch, arguments: &[&str]) -> Outcome {
@@ -248,4 +249,55 @@ fn a_fifo_in_place_of_the_record_does_not_keep_it_waiting() {
     make_fifo(scratch.join("d/supervise/status"), 0o600).unwrap();
     let line = "d: unable to read supervise/status: bad format\n";
     assert_eq!(run(&scratch, &["d"]), Outcome::gives(line));
+}
+
+/// The original shows how far the clock was set besides.
+#[test]
+fn a_clock_that_was_set_makes_no_service_younger_or_older() {
+    if Suite::under_test().is_original() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let _ok = supervised(&scratch, "d");
+    let now = dt_tai::from_unix(dt_os::clock::UnixTime::now().secs, 0).0.0;
+    let seen = |seconds: u64, started: u64, stamp: u64| {
+        let status = Status {
+            seconds,
+            nanos: 500,
+            pid: 9,
+            paused: false,
+            want: Want::Up,
+        };
+        let record = Record {
+            boot: dt_os::incarnation::boot_id(),
+            supervise: Incarnation {
+                pid: 8,
+                start: Some(1),
+            },
+            service: None,
+            want: Want::Up,
+            paused: false,
+            due: false,
+            leaving: false,
+            since: (stamp, 500),
+            since_boot: dt_os::clock::since_boot().saturating_sub(Duration::from_secs(started)),
+            not_before: Duration::ZERO,
+        };
+        scratch.file("d/supervise/status", status.encode());
+        scratch.file("d/supervise/record", record.encode(0));
+        let outcome = run(&scratch, &["d"]);
+        let words = String::from_utf8(outcome.stdout).unwrap();
+        let age = words.trim_end().strip_prefix("d: up (pid 9) ").unwrap();
+        age.strip_suffix(" seconds")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+    };
+    for stamp in [now - 100_000, now + 100_000] {
+        let age = seen(stamp, 7, stamp);
+        assert!((7..100).contains(&age), "{age} seconds");
+    }
+    // Of another change than the status: not believed.
+    let age = seen(now - 100_000, 7, now);
+    assert!((100_000..100_100).contains(&age), "{age} seconds");
 }

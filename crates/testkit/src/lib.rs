@@ -66,3 +66,17 @@ pub fn skipped_without_root(test: &str) -> bool {
     }
     !is_root()
 }
+
+/// For a test that fails or kills a program at a chosen system call: says that it
+/// is skipped where there is no strace(1), or where it may not trace.
+#[must_use]
+pub fn skipped_without_strace(test: &str) -> bool {
+    let mut command = std::process::Command::new("strace");
+    command.args(["-o", "/dev/null", "true"]);
+    let works = command.stderr(std::process::Stdio::null()).status();
+    let works = works.is_ok_and(|status| status.success());
+    if !works {
+        eprintln!("{test}: skipped, no strace here, or it may not trace");
+    }
+    !works
+}

@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use dt_testkit::{Scratch, Suite, show};
+use dt_testkit::{Scratch, Suite, show, skipped_without_strace};
 
-use super::kit::{skip, unstamped};
+use super::kit::unstamped;
 
 /// What touches the directory, the input or the log.
 const CALLS: [&str; 21] = [
@@ -37,19 +37,6 @@ const CALLS: [&str; 21] = [
     "write",
     "writev",
 ];
-
-/// Whether strace can kill here.
-fn strace_works() -> bool {
-    let mut command = Command::new("strace");
-    command
-        .args(["-o", "/dev/null", "true"])
-        .stderr(Stdio::null());
-    let works = command.status().is_ok_and(|status| status.success());
-    if !works {
-        skip("no strace here, or it may not trace");
-    }
-    works
-}
 
 /// Runs multilog to its end, or to a certain call of its, at which it is killed;
 /// says whether it was.
@@ -154,7 +141,7 @@ fn both_ways(test: &str, script: &[&str]) {
     let Some(original) = Suite::original_for(test) else {
         return;
     };
-    if strace_works() {
+    if !skipped_without_strace(test) {
         let tested = Suite::under_test();
         at_every_call(&original, &tested, script);
         at_every_call(&tested, &original, script);

@@ -3,6 +3,7 @@
 mod children;
 mod clients;
 mod control;
+mod errors;
 mod interchange;
 mod kin;
 mod random;

@@ -335,7 +335,6 @@ fn svscan_ends(case: &mut Case) {
 }
 
 fn a_new_svscan(case: &mut Case) {
-    case.note("a new svscan after one that was killed");
     service(case, "one");
     service(case, "one/log");
     let mut first = svscan(case);
@@ -368,6 +367,11 @@ fn in_the_current_directory(case: &mut Case) {
 }
 
 #[test]
+fn svscan_after_a_killed_one() {
+    check("svscan_after_a_killed_one", a_new_svscan);
+}
+
+#[test]
 fn svscan_scans() {
     let cases: &[fn(&mut Case)] = &[
         what_is_a_service,
@@ -381,7 +385,6 @@ fn svscan_scans() {
         a_killed_supervise,
         the_pipe_is_kept,
         svscan_ends,
-        a_new_svscan,
         in_the_current_directory,
     ];
     check("svscan_scans", |case| {

@@ -1,0 +1,115 @@
+//! Becoming the program that is installed now, under the same process id.
+//!
+//! It is asked first whether it can go on from our record. Then it is executed
+//! with what must not be closed for a moment: the lock, the control FIFO (and the
+//! commands in it) and `ok`. All else is in the record.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use dt_os::Errno;
+use dt_os::exec::Image;
+use dt_os::{descriptor, startup};
+
+/// Second argument of one that takes over, first of one that is asked; it has the
+/// version of the record in it. The original takes neither for an invocation.
+const TAKES_OVER: &str = "--takes-over=1";
+const _: () = assert!(dt_service::Record::VERSION == 1);
+
+const QUESTION: &str = "?";
+
+/// What `supervise` was called for.
+pub(crate) enum Call<'a> {
+    /// To begin in a directory.
+    Begin(&'a OsStr),
+    /// To go on, in the directory that we are in already.
+    GoOn(&'a OsStr, Handed),
+    /// To say that it could.
+    Answer,
+}
+
+/// What the program before us has left open.
+pub(crate) struct Handed {
+    pub(crate) lock: File,
+    pub(crate) control: File,
+    pub(crate) ok: File,
+}
+
+/// What the arguments say; `None` where that is nothing.
+pub(crate) fn call(args: &[OsString]) -> Option<Call<'_>> {
+    match args {
+        [dir] => Some(Call::Begin(dir)),
+        [asked, question] if asked == TAKES_OVER && question == QUESTION => Some(Call::Answer),
+        [dir, goes_on, numbers] if goes_on == TAKES_OVER => Some(Call::GoOn(dir, handed(numbers)?)),
+        _ => None,
+    }
+}
+
+fn handed(numbers: &OsStr) -> Option<Handed> {
+    let mut numbers = numbers.to_str()?.split(',').map(str::parse::<RawFd>);
+    let mut number = || numbers.next()?.ok();
+    let mut file = || Some(File::from(descriptor::left_to_us(number()?).ok()?));
+    let (lock, control, ok) = (file()?, file()?, file()?);
+    Some(Handed { lock, control, ok })
+}
+
+/// What asks the program installed now.
+pub(crate) fn question() -> io::Result<Image> {
+    image(&[TAKES_OVER.as_ref(), QUESTION.as_ref()])
+}
+
+/// Becomes that program; gives the reason where it cannot.
+pub(crate) fn become_installed(directory: &OsStr, kept: [&File; 3]) -> io::Error {
+    let numbers = kept.map(|file| file.as_raw_fd().to_string()).join(",");
+    let image = match image(&[directory, TAKES_OVER.as_ref(), numbers.as_ref()]) {
+        Ok(image) => image,
+        Err(why) => return why,
+    };
+    let why = match kept.into_iter().try_for_each(descriptor::keep_on_exec) {
+        Ok(()) => {
+            let Err(errno) = image.execute();
+            errno.into()
+        }
+        Err(why) => why,
+    };
+    // The service must not get them.
+    for file in kept {
+        let _ = descriptor::close_on_exec(file);
+    }
+    why
+}
+
+/// The program installed now, with these arguments: the one of our own name along
+/// `PATH`, as `svscan` found us, or the one at the same place.
+fn image(arguments: &[&OsStr]) -> io::Result<Image> {
+    let name = std::env::args_os().next().unwrap_or_default();
+    let arguments = [&[name.as_os_str()], arguments].concat();
+    let environment = startup::environment();
+    if name.as_bytes().starts_with(b"/") {
+        Image::named(&name, &arguments, environment)
+    } else if name.as_bytes().contains(&b'/') {
+        // From a directory that we have left.
+        Image::named(own_place()?, &arguments, environment)
+    } else {
+        let path = environment
+            .iter()
+            .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="));
+        Image::searched(&arguments, path.map(OsStr::from_bytes), environment)
+    }
+}
+
+/// Where our program is or was.
+fn own_place() -> io::Result<OsString> {
+    let place = std::fs::read_link("/proc/self/exe")?;
+    let mut place = place.into_os_string().into_vec();
+    if let Some(gone) = place.strip_suffix(b" (deleted)") {
+        place.truncate(gone.len());
+    }
+    if place.is_empty() {
+        return Err(Errno::ENOENT.into());
+    }
+    Ok(OsString::from_vec(place))
+}

@@ -1,0 +1,396 @@
+//! Supervise is killed, wherever it is, and another takes its service over.
+//!
+//! `DAEMONTOOLS_KILLS=1000` kills so often; the ordinary number is smaller.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+#[expect(dead_code, reason = "others of these tests use it all")]
+mod kit;
+
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, symlink};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use dt_os::clock::Moment;
+use dt_os::descriptor;
+use dt_os::file::How;
+use dt_service::{Incarnation, Record, Status, Want};
+use dt_testkit::{Running, Suite, signal, until, until_some};
+use kit::Service;
+
+/// Notes each copy, and lives on as one process.
+const RUN: &str = "echo $$ >> log; exec sleep 1000";
+
+/// The living processes of the service in `service`'s scratch directory: those
+/// that are in the directory and are no supervise.
+fn copies(service: &Service) -> Vec<u32> {
+    let directory = service.scratch.join("d");
+    let pids = fs::read_dir("/proc").unwrap();
+    let pids = pids.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let mut copies: Vec<u32> = pids
+        .filter(|pid: &u32| {
+            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == directory)
+                && fs::read(format!("/proc/{pid}/comm")).is_ok_and(|name| name != b"supervise\n")
+        })
+        .collect();
+    copies.sort_unstable();
+    copies
+}
+
+fn kill(running: &mut Running) {
+    running.signal("KILL");
+    running.wait();
+}
+
+fn record(service: &Service) -> Record {
+    let file = service.scratch.read("d/supervise/record");
+    Record::newest(&file).unwrap().1
+}
+
+fn until_copies(service: &Service, number: usize) -> Vec<u32> {
+    until_some("there are as many copies as wanted", || {
+        let copies = copies(service);
+        (copies.len() == number).then_some(copies)
+    })
+}
+
+/// One copy, of which the status tells, and `svc` is obeyed.
+fn check_one_copy_that_obeys(service: &Service) -> u32 {
+    let status = service.until_up();
+    until("the one copy is the one in the status", || {
+        copies(service) == [service.status().pid]
+    });
+    service.send("t");
+    until("the copy that was told to end has ended", || {
+        let now = service.status().pid;
+        now != 0 && now != status.pid && copies(service) == [now]
+    });
+    service.status().pid
+}
+
+#[test]
+fn the_service_of_a_killed_supervise_is_adopted() {
+    let service = Service::new(RUN);
+    let mut first = service.start();
+    let before = service.until_up();
+    until_copies(&service, 1);
+    kill(&mut first);
+    let mut second = service.start();
+    service.until_there();
+    assert_eq!(service.status(), before, "pid, since when and wish");
+    assert_eq!(copies(&service), [before.pid]);
+    // Signals reach it, though it is no child.
+    service.send("p");
+    until("it is paused", || service.status().paused);
+    kill(&mut second);
+    let mut third = service.start();
+    service.until_there();
+    assert!(service.status().paused, "forgets that it is paused");
+    service.send("dx");
+    assert_eq!(third.wait(), 0, "did not learn of the death");
+    assert_eq!(copies(&service), []);
+}
+
+#[test]
+fn the_death_of_an_adopted_service_is_seen_at_once() {
+    let service = Service::new(RUN);
+    let mut first = service.start();
+    let before = service.until_up();
+    until_copies(&service, 1);
+    kill(&mut first);
+    let _second = service.start();
+    service.until_there();
+    signal(before.pid, "KILL");
+    until("another copy is started", || {
+        let pid = service.status().pid;
+        pid != 0 && pid != before.pid
+    });
+    until_copies(&service, 1);
+}
+
+#[test]
+fn a_service_that_died_with_its_supervise_is_started() {
+    let service = Service::new(RUN);
+    let mut first = service.start();
+    let before = service.until_up();
+    until_copies(&service, 1);
+    kill(&mut first);
+    signal(before.pid, "KILL");
+    until_copies(&service, 0);
+    let _second = service.start();
+    assert_ne!(service.until_up().pid, before.pid);
+    until_copies(&service, 1);
+}
+
+#[test]
+fn a_wish_outlives_a_kill_but_not_an_exit_in_order() {
+    let service = Service::new(RUN);
+    let mut first = service.start();
+    service.until_up();
+    service.send("d");
+    until("it is down", || service.status().pid == 0);
+    kill(&mut first);
+    let mut second = service.start();
+    service.until_there();
+    assert_eq!(
+        (service.status().pid, service.status().want),
+        (0, Want::Down)
+    );
+    assert!(!record(&service).due);
+    service.send("x");
+    assert_eq!(second.wait(), 0);
+    let _third = service.start();
+    assert_eq!(service.until_up().want, Want::Up);
+}
+
+/// Process ids are used again, and a boot begins them anew.
+#[test]
+fn a_process_that_only_has_the_number_is_not_adopted() {
+    let service = Service::new(RUN);
+    let mut stranger = Running::start(Command::new("sleep").arg("1000"), &service.scratch);
+    let mut first = service.start();
+    service.until_up();
+    until_copies(&service, 1);
+    kill(&mut first);
+    let mut forged = record(&service);
+    let real = forged.service.unwrap();
+    signal(real.pid, "KILL");
+    until_copies(&service, 0);
+    let pid = i32::try_from(stranger.pid()).unwrap();
+    let seen = dt_os::incarnation::look_up(dt_os::process::Pid::from_raw(pid)).unwrap();
+    let forge = |record: &mut Record, start| {
+        record.service = Some(Incarnation {
+            pid: stranger.pid(),
+            start: Some(start),
+        });
+    };
+    forge(&mut forged, seen.start - 1);
+    write(&service, &forged);
+    let mut second = service.start();
+    assert_ne!(service.until_up().pid, stranger.pid());
+    until_copies(&service, 1);
+    // The right start, but of another boot.
+    kill(&mut second);
+    let mut forged = record(&service);
+    signal(forged.service.unwrap().pid, "KILL");
+    until_copies(&service, 0);
+    forge(&mut forged, seen.start);
+    forged.boot = Some([7; 16]);
+    write(&service, &forged);
+    let _third = service.start();
+    assert_ne!(service.until_up().pid, stranger.pid());
+    assert_eq!(stranger.ended(), None, "it was none of ours");
+}
+
+/// Makes `record` the newest.
+fn write(service: &Service, record: &Record) {
+    let path = service.scratch.join("d/supervise/record");
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let newest = Record::newest(&service.scratch.read("d/supervise/record"));
+    let number = newest.unwrap().0 + 1;
+    file.write_all_at(&record.encode(number), Record::offset(number))
+        .unwrap();
+}
+
+/// As where /proc is not there to tell.
+#[test]
+fn beside_a_process_that_may_be_the_service_no_other_is_started_unless_it_is_given_up() {
+    let service = Service::new(RUN);
+    let mut first = service.start();
+    let before = service.until_up();
+    until_copies(&service, 1);
+    kill(&mut first);
+    let mut doubtful = record(&service);
+    doubtful.service.as_mut().unwrap().start = None;
+    write(&service, &doubtful);
+    let mut second = service.start();
+    service.until_there();
+    assert_eq!((service.status().pid, service.status().want), (0, Want::Up));
+    let line = format!(
+        "supervise: warning: process {} may still be d/run of an earlier supervise: \
+         not starting another\n",
+        before.pid
+    );
+    assert_eq!(service.errors(), line);
+    service.send("ud");
+    until("the wish is noted", || service.status().want == Want::Down);
+    assert_eq!(copies(&service), [before.pid]);
+    service.send("u");
+    signal(before.pid, "KILL");
+    until("it is started once the other is gone", || {
+        service.status().pid != 0
+    });
+    // And so where it is given up.
+    kill(&mut second);
+    let mut doubtful = record(&service);
+    doubtful.service.as_mut().unwrap().start = None;
+    write(&service, &doubtful);
+    let mut third = service.start();
+    service.until_there();
+    service.send("x");
+    assert_eq!(third.wait(), 0);
+    let _fourth = service.start();
+    service.until_up();
+    until_copies(&service, 2);
+}
+
+#[test]
+fn a_record_that_could_be_somebody_elses_file_is_left_alone() {
+    let service = Service::new(RUN);
+    service.scratch.file("victim", "precious");
+    service.scratch.directory("d/supervise");
+    let record = service.scratch.join("d/supervise/record");
+    symlink("../../victim", &record).unwrap();
+    let mut first = service.start();
+    service.until_up();
+    until_copies(&service, 1);
+    service.send("dx");
+    assert_eq!(first.wait(), 0);
+    fs::remove_file(&record).unwrap();
+    fs::hard_link(service.scratch.join("victim"), &record).unwrap();
+    let _second = service.start();
+    service.until_up();
+    assert_eq!(service.scratch.read("victim"), b"precious");
+    let lines = "supervise: warning: unable to open d/supervise/record: symbolic link loop\n\
+                 supervise: warning: unable to open d/supervise/record: invalid argument\n";
+    assert_eq!(service.errors(), lines);
+}
+
+/// How often the random kills are.
+fn kills() -> u32 {
+    let wanted = std::env::var("DAEMONTOOLS_KILLS").ok();
+    wanted.and_then(|kills| kills.parse().ok()).unwrap_or(50)
+}
+
+#[test]
+fn random_kills_leave_one_copy() {
+    let service = Service::new(RUN);
+    // A small generator: the moments should differ, not be unpredictable.
+    let mut seed = Moment::now().since(Moment::default()).subsec_nanos();
+    let mut random = move || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        seed >> 16
+    };
+    for round in 0..kills() {
+        let mut running = service.start();
+        thread::sleep(Duration::from_micros(u64::from(random() % 12_000)));
+        if random() % 4 == 0 {
+            for pid in copies(&service) {
+                signal(pid, "KILL");
+            }
+        }
+        kill(&mut running);
+        let left = copies(&service);
+        assert!(left.len() <= 1, "round {round}: {left:?}");
+    }
+    let mut running = service.start();
+    check_one_copy_that_obeys(&service);
+    service.send("dx");
+    assert_eq!(running.wait(), 0);
+    assert_eq!(copies(&service), []);
+}
+
+/// The calls of which each is the last that a supervise makes, on its way through
+/// a start, a restart and a stop.
+const CALLS: [&str; 14] = [
+    "openat", "write", "pwrite64", "pread64", "rename", "clone", "clone3", "fork", "close", "read",
+    "kill", "wait4", "ppoll", "pipe2",
+];
+
+#[test]
+fn a_kill_at_any_system_call_leaves_one_copy() {
+    let has_strace = Command::new("strace")
+        .args(["-o", "/dev/null", "true"])
+        .status()
+        .is_ok_and(|status| status.success());
+    if !has_strace || Suite::under_test().is_original() {
+        say("a_kill_at_any_system_call_leaves_one_copy: skipped, strace cannot trace here");
+        return;
+    }
+    let every: usize = if kills() > 50 { 1 } else { 3 };
+    let kill_at_each = |call| {
+        (1..)
+            .step_by(every)
+            .take_while(move |number| kill_at(call, *number))
+    };
+    // Most of the time goes into waiting for the next start.
+    let killed: usize = thread::scope(|scope| {
+        let runs = CALLS.map(|call| scope.spawn(move || kill_at_each(call).count()));
+        runs.into_iter().map(|run| run.join().unwrap()).sum()
+    });
+    assert!(killed > 20, "only {killed} kills");
+}
+
+#[expect(clippy::print_stderr, reason = "says why a test is skipped")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Kills supervise when it makes `call` for the `number`th time, while its
+/// service starts, dies, starts again and is told to stop. Gives whether that
+/// happened.
+fn kill_at(call: &str, number: usize) -> bool {
+    let service = Service::new(RUN);
+    let inject = format!("inject={call}:signal=KILL:when={number}");
+    let mut command = Command::new("strace");
+    command
+        .args(["-o", "/dev/null", "-e", &inject])
+        .arg(Suite::under_test().program("supervise"))
+        .arg("d")
+        .current_dir(service.scratch.path())
+        .stderr(Stdio::null());
+    let mut running = Running::start(&mut command, &service.scratch);
+    let killed = until_up_or_killed(&service, &mut running, 1)
+        || {
+            tell(&service, b"t");
+            until_up_or_killed(&service, &mut running, 2)
+        }
+        || {
+            tell(&service, b"dx");
+            running.wait() != 0
+        };
+    if !killed {
+        return false;
+    }
+    let stopped = was_stopped(&service);
+    let mut second = service.start();
+    service.until_there();
+    if stopped {
+        service.send("u");
+    }
+    let context = format!("{call} {number}");
+    let status: Status = service.until_up();
+    until(&context, || {
+        let copies = copies(&service);
+        assert!(copies.len() <= 1, "{context}: {copies:?}");
+        copies == [service.status().pid]
+    });
+    assert_ne!(status.pid, 0);
+    service.send("dx");
+    assert_eq!(second.wait(), 0, "{context}");
+    assert_eq!(copies(&service), [], "{context}");
+    true
+}
+
+/// Waits until the service has come up so often, or supervise was killed; gives
+/// whether the latter.
+fn until_up_or_killed(service: &Service, running: &mut Running, times: usize) -> bool {
+    until_some("it is up or killed", || {
+        let killed = running.ended().is_some();
+        let up = service.words("log").len() >= times && !copies(service).is_empty();
+        (killed || up).then_some(killed)
+    })
+}
+
+/// Sends commands to a supervise that may be dead.
+fn tell(service: &Service, commands: &[u8]) {
+    let control = How::WRITE.open(service.scratch.join("d/supervise/control"));
+    let _ = control.and_then(|control| descriptor::write_all(&control, commands));
+}
+
+/// Whether the stop had been noted when supervise was killed.
+fn was_stopped(service: &Service) -> bool {
+    let file = fs::read(service.scratch.join("d/supervise/record")).unwrap_or_default();
+    Record::newest(&file).is_some_and(|(_, record)| record.want == Want::Down && !record.leaving)
+}

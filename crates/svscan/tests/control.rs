@@ -1,0 +1,221 @@
+//! What `svscan` is asked for through `.svscan/control`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics with the reason"
+)]
+
+mod tree;
+
+use std::fs;
+
+use dt_testkit::{Running, Suite, descendants_of_scratch, until};
+use tree::Tree;
+
+/// The tree's `svscan` is asked for something.
+fn ask(tree: &Tree, letters: &str) {
+    let mut command = tree.suite.command("svscanctl", &tree.scratch);
+    let outcome = dt_testkit::Outcome::of(command.args([letters, "sc"]));
+    assert_eq!(outcome, dt_testkit::Outcome::gives(""));
+}
+
+fn ours() -> bool {
+    !Suite::under_test().is_original()
+}
+
+/// A service that takes its time to end and has much to say then.
+const TALKATIVE: &str = "trap 'seq 1 3000; echo over; exit' TERM
+echo up
+while :; do sleep 0.05; done";
+
+#[test]
+fn an_orderly_stop_loses_no_line() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service_with_log("a", TALKATIVE);
+    tree.service_with_log("b", "exec sleep 1000");
+    tree.service("c", "exec sleep 1000");
+    let mut svscan = tree.start();
+    tree.until_logged("a", "up");
+    for directory in ["b", "b/log", "c"] {
+        tree.one(directory);
+    }
+    ask(&tree, "-t");
+    assert_eq!(svscan.wait(), 0);
+    let logged = tree.logged("a");
+    let expected = std::iter::once("up".to_owned()).chain((1..=3000).map(|n| n.to_string()));
+    let expected: Vec<_> = expected.chain(std::iter::once("over".to_owned())).collect();
+    assert_eq!(logged.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(tree.said(), "");
+    until("nothing is left", || {
+        descendants_of_scratch(tree.scratch.path()).is_empty()
+    });
+}
+
+#[test]
+fn a_stop_reaches_what_was_taken_over() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service_with_log("a", TALKATIVE);
+    let first = tree.start();
+    tree.until_logged("a", "up");
+    drop(first);
+    let mut second = tree.start();
+    until("it has taken over", || second.watches() == 2);
+    ask(&tree, "-t");
+    assert_eq!(second.wait(), 0);
+    assert!(tree.logged("a").ends_with("over\n"));
+    assert_eq!(tree.said(), "");
+}
+
+#[test]
+fn with_q_the_logs_are_told_as_well() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    // A background process keeps the pipe, and without TERM the log would go on.
+    tree.service_with_log("a", "sleep 1000 & echo up; exec sleep 1000");
+    let mut svscan = tree.start();
+    tree.until_logged("a", "up");
+    ask(&tree, "-t");
+    until("the service is gone", || tree.supervises("a").is_empty());
+    assert_eq!((svscan.ended(), tree.supervises("a/log").len()), (None, 1));
+    ask(&tree, "-q");
+    assert_eq!(svscan.wait(), 0);
+    assert_eq!(tree.said(), "");
+}
+
+#[test]
+fn what_has_lost_its_name_is_stopped_on_request() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service_with_log("a", TALKATIVE);
+    tree.service("b", "exec sleep 1000");
+    let svscan = tree.start();
+    tree.until_logged("a", "up");
+    let (pipe, kept) = (tree.pipe("a", 1), tree.one("b"));
+    fs::rename(tree.scratch.join("sc/a"), tree.scratch.join("sc/.a")).unwrap();
+    ask(&tree, "-n");
+    until("a is gone", || {
+        [".a", ".a/log"]
+            .iter()
+            .all(|name| tree.supervises(name).is_empty())
+    });
+    assert!(tree.logged(".a").ends_with("over\n"));
+    until("its pipe is closed", || svscan.ends_of(&pipe) == 0);
+    assert_eq!(tree.one("b"), kept);
+
+    // With its name it comes back.
+    fs::rename(tree.scratch.join("sc/.a"), tree.scratch.join("sc/a")).unwrap();
+    tree.one("a");
+    assert_eq!(tree.said(), "");
+}
+
+#[test]
+fn with_b_it_ends_and_all_else_goes_on() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service("a", "exec sleep 1000");
+    let mut svscan = tree.start();
+    let before = tree.one("a");
+    ask(&tree, "-b");
+    assert_eq!(svscan.wait(), 0);
+    assert_eq!(tree.one("a"), before);
+}
+
+#[test]
+fn the_control_directory_is_no_service_and_belongs_to_one_svscan() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service("a", "exec sleep 1000");
+    let mut first = tree.start();
+    tree.one("a");
+    assert_eq!(
+        tree.scratch.names("sc/.svscan"),
+        ["control", "lock", "version"]
+    );
+    let mut second = tree.start();
+    until("the second watches", || second.watches() == 1);
+    ask(&tree, "-b");
+    assert_eq!(first.wait(), 0);
+    assert_eq!(second.ended(), None);
+    assert_eq!(tree.said(), "");
+}
+
+/// As process 1 TERM does what it does to any other init.
+#[test]
+fn as_process_1_it_stops_in_order_when_told_to_end() {
+    const NAME: &str = "as_process_1_it_stops_in_order_when_told_to_end";
+    if !ours() || dt_testkit::skipped_without_root(NAME) {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service_with_log("a", TALKATIVE);
+    tree.service("b", "(sleep 0.01 &); echo $$ > pid; exec sleep 1000");
+    let mut unshare = std::process::Command::new("unshare");
+    unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+    if !unshare
+        .arg("true")
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        eprintln!("{NAME}: skipped, no new pid namespace can be made");
+        return;
+    }
+    let mut command = {
+        let mut command = std::process::Command::new("unshare");
+        command
+            .current_dir(tree.scratch.path())
+            .env("PATH", tree.suite.path());
+        command
+    };
+    command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+    command.arg(tree.suite.program("svscan")).arg("sc");
+    let mut container: Running = tree.run(command);
+    tree.until_logged("a", "up");
+    until("b is up", || tree.scratch.join("sc/b/pid").exists());
+    let children = format!("/proc/{0}/task/{0}/children", container.pid());
+    let first = fs::read_to_string(children).unwrap();
+    dt_testkit::signal(first.trim().parse().unwrap(), "TERM");
+    assert_eq!(container.wait(), 0);
+    assert!(tree.logged("a").ends_with("over\n"));
+    assert_eq!(tree.said(), "");
+}
+
+/// Defect 10 of the original: whether there is a log is asked only once.
+#[test]
+fn a_log_that_comes_later_is_there_from_the_next_start_on() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service("a", "echo $$; exec sleep 1000");
+    let _svscan = tree.start();
+    let (supervise, service) = (tree.one("a"), tree.service_of("a"));
+    tree.scratch
+        .script("sc/a/log/run", "#!/bin/sh\nexec multilog ./main\n");
+    ask(&tree, "-a");
+    // The running service is not disturbed.
+    tree.service("b", "exec sleep 1000");
+    tree.one("b");
+    assert_eq!((tree.one("a"), tree.service_of("a")), (supervise, service));
+    assert_eq!(tree.supervises("a/log"), Vec::<u32>::new());
+
+    let mut svc = tree.suite.command("svc", &tree.scratch);
+    assert!(svc.args(["-dx", "sc/a"]).status().unwrap().success());
+    tree.one("a/log");
+    assert_eq!(tree.pipe("a", 1), tree.pipe("a/log", 0));
+    let pid = tree.service_of("a");
+    tree.until_logged("a", &pid.to_string());
+}

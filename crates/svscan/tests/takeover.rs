@@ -1,0 +1,155 @@
+//! A second `svscan` after a first that was killed, with the programs that they
+//! are run with.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics with the reason"
+)]
+
+mod tree;
+
+use dt_testkit::{Suite, descendants_of_scratch, signal, until};
+use tree::Tree;
+
+/// Ours alone do that.
+fn ours() -> bool {
+    !Suite::under_test().is_original()
+}
+
+#[test]
+fn another_svscan_takes_over_what_lives_without_a_word() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service("a", "exec sleep 1000");
+    tree.service_with_log("b", "echo one; exec sleep 1000");
+    let first = tree.start();
+    let before = [tree.one("a"), tree.one("b"), tree.one("b/log")];
+    tree.until_logged("b", "one");
+    drop(first);
+
+    let mut second = tree.start();
+    until("it waits for all three", || second.watches() == 3);
+    assert_eq!([tree.one("a"), tree.one("b"), tree.one("b/log")], before);
+    assert_eq!(tree.said(), "");
+    assert_eq!(second.ended(), None);
+    let pipe = tree.pipe("b", 1);
+    assert_eq!(tree.pipe("b/log", 0), pipe);
+    assert_eq!(second.ends_of(&pipe), 2);
+}
+
+#[test]
+fn a_half_that_dies_after_a_take_over_comes_back_to_the_old_pipe() {
+    if !ours() {
+        return;
+    }
+    for half in ["b", "b/log"] {
+        let tree = Tree::new();
+        tree.service_with_log("b", "exec sleep 1000");
+        let first = tree.start();
+        let (main, log) = (tree.one("b"), tree.one("b/log"));
+        let pipe = tree.pipe("b", 1);
+        drop(first);
+        let second = tree.start();
+        until("it waits for both", || second.watches() == 2);
+
+        let old = tree.one(half);
+        signal(old, "KILL");
+        until("another in its place", || {
+            tree.supervises(half).iter().any(|pid| *pid != old)
+        });
+        until("the old one is gone", || {
+            !tree.supervises(half).contains(&old)
+        });
+        assert_eq!(tree.pipe("b", 1), pipe);
+        assert_eq!(tree.pipe("b/log", 0), pipe);
+        let other = if half == "b" { log } else { main };
+        let living = [tree.supervises("b"), tree.supervises("b/log")].concat();
+        assert!(living.contains(&other));
+    }
+}
+
+/// Defect 11 of the original: it says so every five seconds for every service.
+#[test]
+fn a_supervise_that_was_started_by_hand_is_left_alone() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service("a", "exec sleep 1000");
+    let mut command = tree.suite.command("supervise", &tree.scratch);
+    command.arg("sc/a");
+    let by_hand = tree.run(command);
+    let pid = tree.one("a");
+    assert_eq!(pid, by_hand.pid());
+    let svscan = tree.start();
+    until("it is watched", || svscan.watches() == 1);
+    drop(by_hand);
+    until("another is started", || {
+        tree.supervises("a").iter().any(|new| *new != pid)
+    });
+    assert_eq!(tree.said(), "");
+}
+
+#[test]
+fn the_originals_supervise_is_taken_over_as_well() {
+    if !ours() || !std::path::Path::new("/usr/bin/supervise").is_file() {
+        eprintln!("the_originals_supervise_is_taken_over_as_well: skipped, it is not installed");
+        return;
+    }
+    let tree = Tree::new();
+    tree.service_with_log("a", "exec sleep 1000");
+    let first = tree.start_with_path("/usr/bin:/bin");
+    let before = (tree.one("a"), tree.one("a/log"), tree.pipe("a", 1));
+    drop(first);
+    let second = tree.start();
+    until("both are watched", || second.watches() == 2);
+    let after = (tree.one("a"), tree.one("a/log"), tree.pipe("a", 1));
+    assert_eq!(after, before);
+    assert_eq!(second.ends_of(&before.2), 2);
+    assert_eq!(tree.said(), "");
+}
+
+/// Where it cannot be told who holds the lock, nobody else is started.
+#[test]
+fn a_lock_that_is_held_by_something_else_is_waited_for() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service("a", "exec sleep 1000");
+    tree.scratch.file("sc/a/supervise/lock", "");
+    let lock = std::fs::File::open(tree.scratch.join("sc/a/supervise/lock")).unwrap();
+    dt_os::file::lock_exclusive(&lock, false).unwrap();
+    let svscan = tree.start();
+    // Whatever holds it counts: it is watched for its end, and so are we.
+    until("it is watched", || svscan.watches() == 1);
+    assert_eq!(tree.supervises("a"), Vec::<u32>::new());
+    assert_eq!(descendants_of_scratch(tree.scratch.path()).len(), 1);
+}
+
+/// What a killed `supervise` leaves behind becomes a child of svscan's, and no
+/// zombie.
+#[test]
+fn orphans_are_reaped() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service("a", "sleep 0.1 & echo $! > orphan; exec sleep 1000");
+    let svscan = tree.start();
+    tree.one("a");
+    let orphan = || std::fs::read_to_string(tree.scratch.join("sc/a/orphan")).ok();
+    until("there is an orphan", || {
+        orphan().is_some_and(|pid| pid.ends_with('\n'))
+    });
+    // Its parent is the service, which does not reap it; then the service goes.
+    let service = tree.service_of("a");
+    signal(service, "KILL");
+    let orphan: u32 = orphan().unwrap().trim().parse().unwrap();
+    until("the orphan is reaped", || {
+        !std::path::Path::new(&format!("/proc/{orphan}")).exists()
+    });
+    drop(svscan);
+}
