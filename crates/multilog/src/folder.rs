@@ -9,10 +9,12 @@ mod writing;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 
 use dt_cli::{Fatal, Message};
 use dt_os::Errno;
+use dt_os::memory::Buffer;
 
 use crate::record::Entry;
 use crate::rotate::{Name, Past};
@@ -49,15 +51,18 @@ pub struct Folder<F> {
     pub selected: bool,
     /// What of the coming output a predecessor has written.
     skip: u64,
+    /// At the start there was more in `current` than was on record.
+    beyond: bool,
     /// What the block being dealt with has given so far.
     given: u64,
     /// Lines picked out of the block, and the run of it that follows them.
-    picked: Vec<u8>,
+    picked: Option<Buffer>,
+    gathered: usize,
     run: (usize, usize),
 }
 
-/// How many picked lines are gathered for one write.
-const GATHERED: usize = 1 << 16;
+/// How many bytes of picked lines are gathered for one write.
+const GATHERED: NonZeroUsize = NonZeroUsize::new(32 << 10).unwrap();
 
 impl<F> Folder<F> {
     /// A directory that is open and locked.
@@ -76,30 +81,24 @@ impl<F> Folder<F> {
             starting: true,
             selected: true,
             skip: 0,
+            beyond: false,
             given: 0,
-            picked: Vec::new(),
+            picked: None,
+            gathered: 0,
             run: (0, 0),
         }
     }
 
-    /// What the record says of it, as things are.
-    pub fn entry(&self) -> Entry {
+    /// What the record says of it, as things are between two blocks.
+    pub const fn entry(&self) -> Entry {
         Entry {
             directory: self.directory,
             current: self.identity,
             size: self.size,
-            skip: 0,
+            skip: self.skip,
             selected: self.selected,
             doubtful: self.doubtful,
             rotating: false,
-        }
-    }
-
-    /// The same, with what is to be left out of what a predecessor had taken.
-    pub fn taken_up(&self) -> Entry {
-        Entry {
-            skip: self.skip,
-            ..self.entry()
         }
     }
 
@@ -116,7 +115,21 @@ impl<F> Folder<F> {
     /// All that the block gave is written and recorded.
     pub const fn block_done(&mut self) {
         self.given = 0;
+    }
+
+    /// Whether some of the output to come has been written by a predecessor.
+    pub const fn is_behind(&self) -> bool {
+        self.skip > 0
+    }
+
+    /// What is to come has nothing to do with what a predecessor wrote.
+    pub const fn forget_predecessor(&mut self) {
         self.skip = 0;
+    }
+
+    /// Whether there is more than was on record.
+    pub const fn is_beyond_record(&self) -> bool {
+        self.beyond || self.skip > 0
     }
 
     fn path(&self, name: Name) -> Vec<u8> {
@@ -202,6 +215,7 @@ impl<F> Folder<F> {
         self.selected = entry.selected;
         if entry.current == self.identity {
             self.doubtful = entry.doubtful;
+            self.beyond = self.size > entry.size;
             self.cut(session, entry.size)?;
         }
         Ok(())
@@ -213,7 +227,7 @@ impl<F> Folder<F> {
         session: &mut Session<'_, W>,
         size: u64,
     ) -> Result<(), Stop> {
-        if self.size <= size || session.record.unspooled {
+        if self.size <= size || session.record.plain {
             return Ok(());
         }
         let path = self.path(Name::Current);

@@ -13,6 +13,7 @@ use dt_os::clock::{Moment, UnixTime};
 use dt_os::entry::{self, Facts};
 use dt_os::exec::Image;
 use dt_os::file::{Directory, How};
+use dt_os::flow::Tap;
 use dt_os::process::{self, ChildSignal, Launch, Pid};
 use dt_os::{descriptor, flow, startup};
 
@@ -31,9 +32,23 @@ pub struct Kernel {
     pub statuses: Vec<File>,
     /// The log directories' processors.
     pub processors: Vec<Option<OsString>>,
+    /// For looking into standard input.
+    pub tap: Option<Tap>,
 }
 
+/// What a rotation opens at once at the most, without and with a processor.
+const SPARE: [usize; 2] = [2, 8];
+
 impl Kernel {
+    /// What standard input is looked into with.
+    fn tap(&mut self) -> io::Result<&Tap> {
+        let tap = match self.tap.take() {
+            Some(tap) => tap,
+            None => Tap::new()?,
+        };
+        Ok(self.tap.insert(tap))
+    }
+
     fn directory(&self, log: usize) -> io::Result<&Directory> {
         self.directories
             .get(log)
@@ -179,8 +194,30 @@ impl World for Kernel {
         let _ = descriptor::write_all(descriptor::stderr(), bytes);
     }
 
-    fn splice(&mut self, spool: &mut File, at: u64, most: usize) -> io::Result<usize> {
-        flow::splice(descriptor::stdin(), spool, at, most)
+    fn can_look(&mut self) -> bool {
+        let processed = self.processors.iter().any(Option::is_some);
+        let [plain, more] = SPARE;
+        let spare = if processed { more } else { plain };
+        let enough = self.tap().is_ok() && {
+            let tries = (0..spare).map(|_| descriptor::duplicate(descriptor::stdin()));
+            tries.collect::<io::Result<Vec<_>>>().is_ok()
+        };
+        if !enough {
+            self.tap = None;
+        }
+        enough
+    }
+
+    fn look(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.tap()?.look(descriptor::stdin(), into)
+    }
+
+    fn discard(&mut self, most: usize) -> io::Result<usize> {
+        self.tap()?.discard(descriptor::stdin(), most)
+    }
+
+    fn splice(&mut self, file: &mut File, at: u64, most: usize) -> io::Result<usize> {
+        flow::splice(descriptor::stdin(), file, at, most)
     }
 
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
@@ -201,6 +238,15 @@ impl World for Kernel {
             ([false; 2], input)
         });
         Woken { input, term, alarm }
+    }
+
+    fn signals(&mut self) -> Woken {
+        let [term, alarm] = self.signals.come();
+        Woken {
+            input: false,
+            term,
+            alarm,
+        }
     }
 
     fn moment(&mut self) -> Moment {

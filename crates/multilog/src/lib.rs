@@ -3,8 +3,8 @@
 //! The script ([`script`]) says what happens to each line (`lines`,
 //! [`pattern`]); most end in a log directory (`folder`), whose files are
 //! finished and recovered step by step ([`rotate`], pure). A kill loses nothing:
-//! standard input is moved into a spool in one step, and a record ([`record`])
-//! says how much of the spool has been dealt with.
+//! input stays in the pipe until a record ([`record`]) says that it has been dealt
+//! with ([`intake`]).
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
@@ -19,6 +19,7 @@ use dt_os::{descriptor, entry, file, flow, startup};
 
 pub mod archive;
 mod folder;
+mod intake;
 mod kernel;
 mod lines;
 pub mod pattern;
@@ -27,6 +28,7 @@ pub mod rotate;
 pub mod runtime;
 pub mod script;
 pub mod session;
+mod start;
 pub mod world;
 
 use crate::kernel::Kernel;
@@ -42,7 +44,7 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Fatal> {
     let start = Start {
         keep: keeper(&mut kernel),
         boot: boot_id(),
-        pipe: flow::is_pipe(descriptor::stdin()),
+        pipe: flow::pipe_identity(descriptor::stdin()),
     };
     match runtime::run(script, start, &mut kernel) {
         Ok(()) => Ok(Exit::OK),
@@ -63,6 +65,7 @@ fn begin(script: &Script) -> Result<Kernel, Fatal> {
         locks: Vec::new(),
         statuses: Vec::new(),
         processors: Vec::new(),
+        tap: None,
     };
     for name in &script.statuses {
         kernel.statuses.push(open_status(name)?);
@@ -110,7 +113,7 @@ fn lock(directory: &Directory, name: &OsStr) -> Result<File, Fatal> {
     lock.map_err(|why| unable("lock directory ", name, &why))
 }
 
-/// The first lock, if record and spool may be kept in it: it must be an
+/// The first lock, if the record may be kept in it: it must be an
 /// ordinary file of that one name, with nothing of somebody else's in it.
 fn keeper(kernel: &mut Kernel) -> Option<File> {
     use std::os::unix::fs::FileExt;

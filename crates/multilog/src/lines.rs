@@ -6,6 +6,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 
 use dt_os::memory::Buffer;
 use memchr::{memchr, memrchr};
@@ -13,7 +14,7 @@ use memchr::{memchr, memrchr};
 use crate::folder::Folder;
 use crate::pattern::{HORIZON, matches};
 use crate::script::{Action, Script};
-use crate::session::{Session, Stop};
+use crate::session::{LEAD, Session, Stop};
 use crate::world::World;
 
 /// A label and a space.
@@ -21,7 +22,7 @@ pub const STAMP: usize = 26;
 
 /// How much text is looked at in one go. Stamps make a block of short lines many
 /// times longer; it is then done in several pieces.
-const TEXT: NonZeroUsize = NonZeroUsize::new(128 << 10).unwrap();
+const TEXT: NonZeroUsize = NonZeroUsize::new(96 << 10).unwrap();
 
 /// Bytes on their way from the block to the log directories, lines stamped.
 #[derive(Debug)]
@@ -77,61 +78,96 @@ impl Lines {
         self.fresh
     }
 
-    /// Adds what there is room for, each new line with `stamp` before it, and
-    /// gives how much of `input` that was.
-    pub fn fill(&mut self, input: &[u8], stamp: Option<&[u8; STAMP]>) -> usize {
-        match stamp {
-            Some(stamp) => self.fill_stamped(input, stamp),
-            None => self.fill_plain(input),
-        }
-    }
-
-    fn fill_plain(&mut self, input: &[u8]) -> usize {
-        let room = self.text.get_mut(self.filled..).unwrap_or_default();
-        let count = input.len().min(room.len());
-        if let (Some(room), Some(input)) = (room.get_mut(..count), input.get(..count)) {
-            room.copy_from_slice(input);
-            self.fresh = input.last().is_none_or(|last| *last == b'\n');
-        }
-        self.filled += count;
-        count
-    }
-
-    fn fill_stamped(&mut self, input: &[u8], stamp: &[u8; STAMP]) -> usize {
+    /// Deals with the first `count` bytes of the block, each new line with `stamp`
+    /// before it: writes all lines that are complete or long.
+    pub fn deal<W: World>(
+        &mut self,
+        script: &Script,
+        folders: &mut [Folder<W::File>],
+        session: &mut Session<'_, W>,
+        count: usize,
+        stamp: Option<[u8; STAMP]>,
+    ) -> Result<(), Stop> {
+        let Some(stamp) = stamp else {
+            return self.deal_plain(script, folders, session, count);
+        };
+        let block = Rc::clone(&session.block);
+        let input = block.get(LEAD..LEAD + count).unwrap_or_default();
         let mut done = 0;
         while let Some(rest) = input.get(done..).filter(|rest| !rest.is_empty()) {
-            let room = self.text.get_mut(self.filled..).unwrap_or_default();
-            let room = if self.fresh {
-                // Not without a byte of its line: a stamp alone would say that the
-                // line has not begun.
-                let Some((place, room @ [_, ..])) = room.split_first_chunk_mut() else {
-                    return done;
-                };
-                *place = *stamp;
-                self.filled += STAMP;
-                self.fresh = false;
-                room
-            } else {
-                room
-            };
-            let line = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let count = line.min(room.len());
-            let (Some(now), Some(place)) = (rest.get(..count), room.get_mut(..count)) else {
-                return done;
-            };
-            place.copy_from_slice(now);
-            self.filled += count;
-            done += count;
-            if count == 0 {
-                return done;
-            }
-            self.fresh = now.ends_with(b"\n");
+            done += self.fill_stamped(rest, &stamp);
+            self.deal_text(script, folders, session)?;
         }
-        done
+        Ok(())
     }
 
-    /// Ends an unfinished line, as the end of input does.
-    pub fn end_line(&mut self) {
+    /// The block stays where it is, and what is held goes before it.
+    fn deal_plain<W: World>(
+        &mut self,
+        script: &Script,
+        folders: &mut [Folder<W::File>],
+        session: &mut Session<'_, W>,
+        count: usize,
+    ) -> Result<(), Stop> {
+        let (block, from) = session.with_lead(self.held());
+        let text = block.get(from..LEAD + count).unwrap_or_default();
+        self.fresh = text.last().is_none_or(|last| *last == b'\n');
+        let at = write_lines(&mut self.midst, script, folders, session, text)?;
+        let rest = text.get(at..).unwrap_or_default();
+        if let Some(place) = self.text.get_mut(..rest.len()) {
+            place.copy_from_slice(rest);
+        }
+        self.filled = rest.len();
+        Ok(())
+    }
+
+    /// The same with what is in our own text.
+    fn deal_text<W: World>(
+        &mut self,
+        script: &Script,
+        folders: &mut [Folder<W::File>],
+        session: &mut Session<'_, W>,
+    ) -> Result<(), Stop> {
+        let text = self.text.get(..self.filled).unwrap_or_default();
+        let at = write_lines(&mut self.midst, script, folders, session, text)?;
+        self.text.copy_within(at..self.filled, 0);
+        self.filled -= at;
+        Ok(())
+    }
+
+    /// Adds what there is room for, each new line with `stamp` before it, and
+    /// gives how much of `input` that was.
+    fn fill_stamped(&mut self, input: &[u8], stamp: &[u8; STAMP]) -> usize {
+        let room = self.text.get_mut(self.filled..).unwrap_or_default();
+        let mut done = Copied::default();
+        if !self.fresh {
+            done = copy_line(input, room);
+            self.fresh = done.ended;
+        }
+        while self.fresh
+            && let (Some(rest), Some(room)) = (input.get(done.read..), room.get_mut(done.written..))
+            && !rest.is_empty()
+        {
+            let more = match stamp_short(rest, room, stamp) {
+                None => stamp_line(rest, room, stamp),
+                short => short,
+            };
+            let Some(more) = more else { break };
+            done.read += more.read;
+            done.written += more.written;
+            self.fresh = more.ended;
+        }
+        self.filled += done.written;
+        done.read
+    }
+
+    /// Ends an unfinished line, as the end of input does, and writes it.
+    pub fn end_line<W: World>(
+        &mut self,
+        script: &Script,
+        folders: &mut [Folder<W::File>],
+        session: &mut Session<'_, W>,
+    ) -> Result<(), Stop> {
         if let Some(place) = self.text.get_mut(self.filled)
             && !self.fresh
         {
@@ -139,43 +175,110 @@ impl Lines {
             self.filled += 1;
             self.fresh = true;
         }
+        self.deal_text(script, folders, session)
     }
+}
 
-    /// Deals with all lines that are complete or long, and writes what they give.
-    pub fn deal<W: World>(
-        &mut self,
-        script: &Script,
-        folders: &mut [Folder<W::File>],
-        session: &mut Session<'_, W>,
-    ) -> Result<(), Stop> {
-        let text = self.text.get(..self.filled).unwrap_or_default();
-        let mut at = 0;
-        if self.midst {
-            let end = memchr(b'\n', text);
-            at = end.map_or(text.len(), |newline| newline + 1);
-            self.midst = end.is_none();
-            add(folders, session, text, 0, at)?;
-        }
-        if script.takes_everything() {
-            at = all_lines(folders, session, text, at)?;
-        } else {
-            at = each_line(script, folders, session, text, at)?;
-        }
-        let rest = text.len() - at;
-        if rest >= HORIZON {
-            let head = text.get(at..at + HORIZON).unwrap_or_default();
-            decide(script, folders, session, head)?;
-            add(folders, session, text, at, text.len())?;
-            self.midst = true;
-            at = text.len();
-        }
-        for folder in folders {
-            folder.flush(session, text)?;
-        }
-        self.text.copy_within(at..self.filled, 0);
-        self.filled -= at;
-        Ok(())
+/// What was copied from the block to the text.
+#[derive(Clone, Copy, Debug, Default)]
+struct Copied {
+    read: usize,
+    written: usize,
+    /// Up to and with the end of a line.
+    ended: bool,
+}
+
+/// Copies up to the end of the line, or what there is of it or room for.
+fn copy_line(input: &[u8], room: &mut [u8]) -> Copied {
+    let line = memchr(b'\n', input).map_or(input.len(), |at| at + 1);
+    let count = line.min(room.len());
+    if let (Some(line), Some(place)) = (input.get(..count), room.get_mut(..count)) {
+        place.copy_from_slice(line);
+        let ended = line.ends_with(b"\n");
+        return Copied {
+            read: count,
+            written: count,
+            ended,
+        };
     }
+    Copied::default()
+}
+
+/// A line with its stamp. Not without a byte of its own: a stamp alone would say
+/// that the line has not begun.
+fn stamp_line(input: &[u8], room: &mut [u8], stamp: &[u8; STAMP]) -> Option<Copied> {
+    let Some((place, room @ [_, ..])) = room.split_first_chunk_mut() else {
+        return None;
+    };
+    *place = *stamp;
+    let mut copied = copy_line(input, room);
+    copied.written += STAMP;
+    Some(copied)
+}
+
+/// As many bytes are copied for each short line, whatever its length: a copy of
+/// known length costs next to nothing.
+const SHORT: usize = 16;
+
+/// The same for a line that ends within its first bytes, if there is that much
+/// to copy and room for it.
+fn stamp_short(input: &[u8], room: &mut [u8], stamp: &[u8; STAMP]) -> Option<Copied> {
+    let line: &[u8; SHORT] = input.first_chunk()?;
+    let newline = newline_in(u128::from_le_bytes(*line))?;
+    let place: &mut [u8; STAMP + SHORT] = room.first_chunk_mut()?;
+    let (head, tail) = place.split_at_mut(STAMP);
+    head.copy_from_slice(stamp);
+    tail.copy_from_slice(line);
+    Some(Copied {
+        read: newline + 1,
+        written: STAMP + newline + 1,
+        ended: true,
+    })
+}
+
+/// Where the first newline is among the bytes of `word`, lowest first.
+fn newline_in(word: u128) -> Option<usize> {
+    const ONES: u128 = u128::from_le_bytes([1; SHORT]);
+    // A byte that was a newline is zero, and the lowest zero byte is the lowest one
+    // whose top bit is set after this.
+    let zeroed = word ^ (ONES * 0x0a);
+    let found = zeroed.wrapping_sub(ONES) & !zeroed & (ONES << 7);
+    (found != 0).then(|| found.trailing_zeros() as usize / 8)
+}
+
+/// Deals with all lines of `text` that are complete or long, and writes what
+/// they give; gives where the rest begins.
+fn write_lines<W: World>(
+    midst: &mut bool,
+    script: &Script,
+    folders: &mut [Folder<W::File>],
+    session: &mut Session<'_, W>,
+    text: &[u8],
+) -> Result<usize, Stop> {
+    let mut at = 0;
+    if *midst {
+        let end = memchr(b'\n', text);
+        at = end.map_or(text.len(), |newline| newline + 1);
+        *midst = end.is_none();
+        add(folders, session, text, 0, at)?;
+    }
+    if script.takes_everything() {
+        at = all_lines(folders, session, text, at)?;
+    } else {
+        at = each_line(script, folders, session, text, at)?;
+    }
+    let rest = text.len() - at;
+    if rest >= HORIZON {
+        let head = text.get(at..at + HORIZON).unwrap_or_default();
+        decide(script, folders, session, head)?;
+        add(folders, session, text, at, text.len())?;
+        *midst = true;
+        at = text.len();
+    }
+    for folder in folders {
+        folder.flush(session, text)?;
+    }
+    Ok(at)
 }
 
 /// Every complete line goes everywhere; gives where the last one ends.
@@ -301,4 +404,41 @@ fn status<W: World>(
         session.pause(&[doing, name], Some(&why))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_newline_is_found_among_bytes_that_look_alike() {
+        for at in 0..SHORT {
+            for other in [0x00, 0x0b, 0x09, 0x8a, 0xff] {
+                let mut bytes = [other; SHORT];
+                assert_eq!(newline_in(u128::from_le_bytes(bytes)), None);
+                bytes[at] = b'\n';
+                bytes[SHORT - 1] = b'\n';
+                assert_eq!(newline_in(u128::from_le_bytes(bytes)), Some(at));
+            }
+        }
+    }
+
+    #[test]
+    fn every_line_gets_its_stamp_however_it_is_cut() {
+        let stamp = [b'@'; STAMP];
+        let input: Vec<u8> = (0..60)
+            .flat_map(|length| [vec![b'x'; length % 35], b"\n".to_vec()].concat())
+            .collect();
+        let want: Vec<u8> = input
+            .split_inclusive(|byte| *byte == b'\n')
+            .flat_map(|line| [&stamp[..], line].concat())
+            .collect();
+        for cut in 1..200 {
+            let mut lines = Lines::new().unwrap();
+            for piece in input.chunks(cut) {
+                assert_eq!(lines.fill_stamped(piece, &stamp), piece.len());
+            }
+            assert_eq!(lines.held(), want, "cut every {cut} bytes");
+        }
+    }
 }

@@ -1,62 +1,56 @@
 //! The loop: input in, lines out, signals in between.
 
-use std::ffi::OsStr;
 use std::io;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use dt_cli::Fatal;
-use dt_os::Errno;
 use dt_os::memory::Buffer;
 use dt_tai::{Tai64, Tai64N};
 
 use crate::archive;
-use crate::folder::{Folder, mere_warning};
+use crate::folder::Folder;
+use crate::intake::{self, Intake};
 use crate::lines::{Lines, STAMP};
-use crate::record::{Entry, Record, SPOOL};
 use crate::script::Script;
-use crate::session::{Session, Stop};
+use crate::session::{LEAD, Session, Stop};
 use crate::world::{Woken, World};
 
 /// The most that is taken from standard input in one go: what a pipe holds.
 pub const BLOCK: usize = 1 << 16;
 
-const ROOM: NonZeroUsize = NonZeroUsize::new(BLOCK).unwrap();
+const ROOM: NonZeroUsize = NonZeroUsize::new(LEAD + BLOCK).unwrap();
 
 /// What is taken at once and is more than this leaves memory behind that is
-/// given back once nothing has come for [`LULL`].
-const MUCH: usize = 8192;
+/// given back once nothing has come for [`LULL`]; and more is likely to be there
+/// already.
+const MUCH: usize = 4096;
 
 /// See [`MUCH`].
 const LULL: Duration = Duration::from_secs(1);
 
-/// How long the spool gets before it is emptied. Emptying it is a little work,
-/// and what stands in it is memory that the kernel must keep.
-const SPOOL_LIMIT: u64 = SPOOL + (256 << 10);
-
 /// multilog at work.
-struct Engine<F> {
-    script: Script,
-    folders: Vec<Folder<F>>,
-    lines: Lines,
+pub(crate) struct Engine<F> {
+    pub script: Script,
+    pub folders: Vec<Folder<F>>,
+    pub lines: Lines,
     /// The latest stamp: none is earlier than the one before.
     latest: Tai64N,
-    /// The offset behind all that is in the spool.
-    end: u64,
-    /// Standard input goes through the spool.
-    spooled: bool,
+    /// The stamp that a predecessor gave to what is still to come.
+    pub given_stamp: Option<[u8; STAMP]>,
+    pub intake: Intake,
     /// There is memory to be given back.
     swollen: bool,
 }
 
 /// What multilog needs besides the script and the system.
 pub struct Start<F> {
-    /// The first log directory's `lock`, if record and spool may be kept in it.
+    /// The first log directory's `lock`, if the record may be kept in it.
     pub keep: Option<F>,
     /// Which boot of the machine this is; all zero if that is not known.
     pub boot: [u8; 16],
-    /// Whether standard input is a pipe.
-    pub pipe: bool,
+    /// Device and inode of standard input, if it is a pipe.
+    pub pipe: Option<(u64, u64)>,
 }
 
 /// Runs `script` until its input ends or TERM comes.
@@ -65,130 +59,19 @@ pub fn run<W: World>(script: Script, start: Start<W::File>, world: &mut W) -> Re
     session.keep = start.keep;
     session.record.boot = start.boot;
     session.record.script = script.fingerprint();
+    session.record.pipe = start.pipe.unwrap_or_default();
     let mut engine = Engine {
         folders: Vec::new(),
         lines: Lines::new().map_err(no_memory)?,
         latest: Tai64N(Tai64(0), 0),
-        end: SPOOL,
-        spooled: start.pipe && session.keep.is_some() && start.boot != [0; 16],
+        given_stamp: None,
+        intake: Intake::default(),
         swollen: false,
         script,
     };
     engine.open(&mut session)?;
     engine.read_on(&mut session)?;
     engine.close(&mut session)
-}
-
-/// Starting: what a predecessor left is put in order and taken up.
-impl<F> Engine<F> {
-    fn open<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
-        let old = self.old_record(session)?;
-        let mut pasts = Vec::new();
-        for (number, log) in self.script.logs.iter().enumerate() {
-            let directory = session
-                .world
-                .identity(number)
-                .map_err(|why| crate::folder::fatal_about("open directory ", &log.name, &why))?;
-            let mut folder = Folder::new(number, log.clone(), directory);
-            let entry = old.as_ref().and_then(|old| entry_of(old, directory));
-            let (past, taken) = folder.past(session, entry)?;
-            // A record of files that somebody else has gone on with says nothing
-            // about what is still to be written.
-            pasts.push((past, taken, entry.is_some() && taken.is_none()));
-            self.folders.push(folder);
-        }
-        let foreign = pasts.iter().any(|(.., foreign)| *foreign);
-        let old = old.filter(|_| !foreign);
-        session.record.unspooled = old.as_ref().is_none_or(|old| old.unspooled);
-        for (folder, (past, entry, _)) in self.folders.iter_mut().zip(pasts) {
-            folder.recover(session, past, entry)?;
-        }
-        if let Some(old) = old {
-            self.take_up(session, old)?;
-        }
-        session.record.unspooled = !self.spooled;
-        self.done(session);
-        session.commit()
-    }
-
-    /// The record of a multilog that was killed since the machine was started.
-    fn old_record<W: World<File = F>>(
-        &self,
-        session: &mut Session<'_, W>,
-    ) -> Result<Option<Record>, Stop> {
-        let Some(keep) = session.keep.as_ref() else {
-            return Ok(None);
-        };
-        let mut bytes = vec![0; usize::try_from(SPOOL).unwrap_or(0)];
-        let read = session.world.read_at(keep, &mut bytes, 0);
-        let count = read.map_err(|why| self.fatal_about_lock(&why))?;
-        let record = Record::decode(bytes.get(..count).unwrap_or_default());
-        let boot = session.record.boot;
-        Ok(record.filter(|record| record.boot == boot && boot != [0; 16]))
-    }
-
-    fn fatal_about_lock(&self, why: &io::Error) -> Stop {
-        let name = self.first_name();
-        let what = ["unable to read ".as_ref(), name, "/lock".as_ref()];
-        Stop::Fatal(Fatal::system("multilog", &what, why))
-    }
-
-    fn first_name(&self) -> &OsStr {
-        let first = self.script.logs.first();
-        first.map(|log| log.name.as_os_str()).unwrap_or_default()
-    }
-
-    /// Deals with what a predecessor had taken and not dealt with.
-    fn take_up<W: World<File = F>>(
-        &mut self,
-        session: &mut Session<'_, W>,
-        old: Record,
-    ) -> Result<(), Stop> {
-        if old.script != session.record.script {
-            // What was given to whom is not what would be given now.
-            self.folders.iter_mut().for_each(Folder::block_done);
-        }
-        self.lines.resume(&old.held, old.midst);
-        let (mut position, script) = (old.position, session.record.script);
-        let logs = self.folders.iter().map(Folder::taken_up).collect();
-        session.record = Record {
-            script,
-            logs,
-            ..old
-        };
-        // A rotation may have been brought to its end just now. That must be on
-        // record before a byte is written to the new file.
-        session.commit()?;
-        if session.record.unspooled {
-            self.lines.resume(&[], false);
-            for folder in &mut self.folders {
-                folder.block_done();
-                folder.mend_last_line(session)?;
-            }
-            return Ok(());
-        }
-        let mut stamp = Some(session.record.stamp).filter(|stamp| *stamp != [0; STAMP]);
-        loop {
-            let count = self.read_spool(session, position, BLOCK)?;
-            if count == 0 {
-                break;
-            }
-            position += count as u64;
-            session.record.position = position - count as u64;
-            self.end = position;
-            self.deal_with(session, count, stamp.take())?;
-        }
-        self.end = position.max(SPOOL);
-        Ok(())
-    }
-}
-
-fn entry_of(record: &Record, directory: (u64, u64)) -> Option<Entry> {
-    record
-        .logs
-        .iter()
-        .find(|entry| entry.directory == directory)
-        .copied()
 }
 
 /// Running.
@@ -201,21 +84,59 @@ impl<F> Engine<F> {
             if session.term && self.lines.at_line_start() {
                 return Ok(());
             }
-            let woken = self.wait(session);
-            session.alarm |= woken.alarm;
-            session.term |= woken.term;
-            // What a signal asks for comes first, so that it takes effect now.
-            if woken.alarm || session.term && self.lines.at_line_start() || !woken.input {
-                continue;
+            if !self.intake.likely {
+                let woken = self.wait(session);
+                note(session, woken);
+                // What a signal asks for comes first, so that it takes effect now.
+                if self.is_asked(session) || !woken.input {
+                    continue;
+                }
             }
-            // After TERM the line is finished and not a byte more is taken.
-            let most = if session.term { 1 } else { BLOCK };
-            match self.take(session, most)? {
-                None => {}
+            let count = if self.intake.looks {
+                let found = intake::look(session)?;
+                let woken = session.world.signals();
+                note(session, woken);
+                // Nothing has been taken yet.
+                if self.is_asked(session) {
+                    continue;
+                }
+                found
+            } else {
+                intake::read(session)
+            };
+            match count {
+                None => self.intake.likely = false,
                 Some(0) => return self.end_of_input(session),
-                Some(count) => self.deal_with(session, count, None)?,
+                Some(count) => self.deal_with_input(session, count)?,
             }
         }
+    }
+
+    /// Whether a signal asks for something that can be done here and now.
+    fn is_asked<W: World<File = F>>(&self, session: &Session<'_, W>) -> bool {
+        session.alarm || session.term && self.lines.at_line_start()
+    }
+
+    fn deal_with_input<W: World<File = F>>(
+        &mut self,
+        session: &mut Session<'_, W>,
+        mut count: usize,
+    ) -> Result<(), Stop> {
+        if !self.intake.looks {
+            // Until it is written, it is nowhere but here.
+            session.taken = count;
+            self.deal_with(session, count)?;
+            session.taken = 0;
+            return Ok(());
+        }
+        if session.term {
+            // The line is finished and not a byte more is taken.
+            let block = session.block.get(LEAD..LEAD + count).unwrap_or_default();
+            count = memchr::memchr(b'\n', block).map_or(count, |newline| newline + 1);
+        }
+        self.intake.likely = count >= MUCH;
+        self.deal_with(session, count)?;
+        self.take_off(session, count)
     }
 
     /// Waits for input or a signal; once after a flood, gives memory back.
@@ -228,125 +149,41 @@ impl<F> Engine<F> {
                 return woken;
             }
             self.lines.release();
-            session.block.release(0);
+            session.release();
+            self.folders.iter_mut().for_each(Folder::release);
         }
         session.world.wait(true, None)
     }
 
-    /// Takes input; 0 is its end, `None` says that there is none after all.
-    fn take<W: World<File = F>>(
-        &mut self,
-        session: &mut Session<'_, W>,
-        most: usize,
-    ) -> Result<Option<usize>, Stop> {
-        if self.spooled {
-            return self.take_spooled(session, most);
-        }
-        let block = session.block.get_mut(..most).unwrap_or_default();
-        match session.world.read(block) {
-            Ok(count) => Ok(Some(count)),
-            Err(why) if dt_os::is_errno(&why, Errno::EAGAIN) => Ok(None),
-            Err(why) => {
-                let line = mere_warning("unable to read standard input", &why);
-                session.world.say(&line);
-                Ok(Some(0))
-            }
-        }
-    }
-
-    fn take_spooled<W: World<File = F>>(
-        &mut self,
-        session: &mut Session<'_, W>,
-        most: usize,
-    ) -> Result<Option<usize>, Stop> {
-        let Some(keep) = session.keep.as_mut() else {
-            return Ok(Some(0));
-        };
-        match session.world.splice(keep, self.end, most) {
-            Ok(0) => Ok(Some(0)),
-            Ok(count) => {
-                let at = self.end;
-                self.end += count as u64;
-                self.read_spool(session, at, count).map(Some)
-            }
-            Err(why) if dt_os::is_errno(&why, Errno::EAGAIN) => Ok(None),
-            Err(why)
-                if dt_os::is_errno(&why, Errno::EINVAL) || dt_os::is_errno(&why, Errno::ENOSYS) =>
-            {
-                // This file system takes nothing from pipes. Nothing has been taken.
-                self.spooled = false;
-                session.record.unspooled = true;
-                session.commit()?;
-                Ok(None)
-            }
-            Err(why) => {
-                let name = bytes(self.first_name());
-                session.pause(&[b"unable to write to ", name, b"/current"], Some(&why))?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Reads what is in the spool into the block.
-    fn read_spool<W: World<File = F>>(
-        &self,
-        session: &mut Session<'_, W>,
-        at: u64,
-        count: usize,
-    ) -> Result<usize, Stop> {
-        let name = bytes(self.first_name());
-        let mut done = 0;
-        while done < count {
-            let Some(keep) = session.keep.as_ref() else {
-                break;
-            };
-            let place = session.block.get_mut(done..count).unwrap_or_default();
-            match session.world.read_at(keep, place, at + done as u64) {
-                Ok(0) => break,
-                Ok(more) => done += more,
-                Err(why) => {
-                    session.pause(&[b"unable to read ", name, b"/lock"], Some(&why))?;
-                }
-            }
-        }
-        Ok(done)
-    }
-
-    /// Deals with the first `count` bytes of the block, from taking to record.
-    fn deal_with<W: World<File = F>>(
+    /// Deals with the first `count` bytes of the block. Unless it was looked at
+    /// only, that is all.
+    pub fn deal_with<W: World<File = F>>(
         &mut self,
         session: &mut Session<'_, W>,
         count: usize,
-        stamp: Option<[u8; STAMP]>,
     ) -> Result<(), Stop> {
-        session.taken = count;
         self.swollen |= count > MUCH;
-        let stamp = match stamp {
+        let stamp = match self.given_stamp {
             None if self.script.stamp => Some(self.stamp(session)),
-            other => other,
+            given => given,
         };
         session.record.stamp = stamp.unwrap_or([0; STAMP]);
-        let mut done = 0;
-        while done < count {
-            let input = session.block.get(done..count).unwrap_or_default();
-            done += self.lines.fill(input, stamp.as_ref());
-            self.lines.deal(&self.script, &mut self.folders, session)?;
-        }
+        let stamp = stamp.filter(|_| self.script.stamp);
+        let (script, folders) = (&self.script, &mut self.folders);
+        self.lines.deal(script, folders, session, count, stamp)?;
         self.done(session);
-        if self.spooled {
-            session.commit()?;
-            self.empty_spool(session)?;
-        }
         Ok(())
     }
 
-    /// The block is dealt with: the record says so from now on.
-    fn done<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) {
-        session.taken = 0;
+    /// The block is dealt with: the record as of now.
+    pub fn done<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) {
+        if !self.folders.iter().any(Folder::is_behind) {
+            self.given_stamp = None;
+        }
         let record = &mut session.record;
-        record.position = self.end;
+        record.saved = 0;
         record.midst = self.lines.midst();
-        record.stamp = [0; STAMP];
+        record.stamp = self.given_stamp.unwrap_or([0; STAMP]);
         record.held.clear();
         record.held.extend_from_slice(self.lines.held());
         record.logs.clear();
@@ -354,26 +191,6 @@ impl<F> Engine<F> {
             folder.block_done();
             record.logs.push(folder.entry());
         }
-    }
-
-    /// Empties the spool once it is long. All in it is dealt with, and a record
-    /// that says so for more than there is says it for all.
-    fn empty_spool<W: World<File = F>>(
-        &mut self,
-        session: &mut Session<'_, W>,
-    ) -> Result<(), Stop> {
-        if self.end < SPOOL_LIMIT {
-            return Ok(());
-        }
-        let Some(keep) = session.keep.as_mut() else {
-            return Ok(());
-        };
-        if session.world.truncate(keep, SPOOL).is_err() {
-            return Ok(());
-        }
-        self.end = SPOOL;
-        session.record.position = SPOOL;
-        session.commit()
     }
 
     /// The stamp of lines that come now.
@@ -390,10 +207,19 @@ impl<F> Engine<F> {
         &mut self,
         session: &mut Session<'_, W>,
     ) -> Result<(), Stop> {
-        self.lines.end_line();
-        self.lines.deal(&self.script, &mut self.folders, session)?;
-        self.done(session);
+        self.end_line(session)?;
         session.commit()
+    }
+
+    /// Ends and writes an unfinished line, if there is one.
+    pub fn end_line<W: World<File = F>>(
+        &mut self,
+        session: &mut Session<'_, W>,
+    ) -> Result<(), Stop> {
+        let (script, folders) = (&self.script, &mut self.folders);
+        self.lines.end_line(script, folders, session)?;
+        self.done(session);
+        Ok(())
     }
 
     fn rotate_all<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
@@ -422,10 +248,11 @@ impl<F> Engine<F> {
     }
 }
 
-fn no_memory(_why: io::Error) -> Stop {
-    Stop::Fatal(Fatal::plain("multilog", &["out of memory".as_ref()]))
+fn note<W: World>(session: &mut Session<'_, W>, woken: Woken) {
+    session.alarm |= woken.alarm;
+    session.term |= woken.term;
 }
 
-fn bytes(name: &OsStr) -> &[u8] {
-    std::os::unix::ffi::OsStrExt::as_bytes(name)
+fn no_memory(_why: io::Error) -> Stop {
+    Stop::Fatal(Fatal::plain("multilog", &["out of memory".as_ref()]))
 }

@@ -2,11 +2,12 @@
 //! and the record for whoever comes after a kill.
 
 use std::io;
+use std::rc::Rc;
 
 use dt_cli::{Fatal, Message};
 use dt_os::memory::Buffer;
 
-use crate::record::{Record, SPOOL};
+use crate::record::{MARK, Record};
 use crate::world::{PAUSE, World};
 
 /// Why multilog stops before its input does.
@@ -15,7 +16,7 @@ pub enum Stop {
     /// It cannot even start.
     Fatal(Fatal),
     /// TERM came while a step was waiting for its next attempt. What was taken
-    /// from standard input is either in the log or in the spool.
+    /// from standard input is in the log or on record.
     Leave,
 }
 
@@ -29,11 +30,11 @@ pub struct Session<'a, W: World> {
     pub alarm: bool,
     /// The record as of the beginning of the block that is being dealt with.
     pub record: Record,
-    /// Where record and spool are, if anywhere.
+    /// Where the record is, if anywhere.
     pub keep: Option<W::File>,
-    /// The block as it was taken from standard input.
-    pub block: Buffer,
-    /// How much of that is to be dealt with.
+    /// Room for an unfinished line, then the block that came from standard input.
+    pub block: Rc<Buffer>,
+    /// How much of the block is nowhere else, and is to be dealt with.
     pub taken: usize,
     encoded: Vec<u8>,
 }
@@ -47,7 +48,7 @@ impl<'a, W: World> Session<'a, W> {
             alarm: false,
             record: Record::default(),
             keep: None,
-            block,
+            block: Rc::new(block),
             taken: 0,
             encoded: Vec::new(),
         }
@@ -113,10 +114,52 @@ impl<'a, W: World> Session<'a, W> {
         done
     }
 
-    /// Where the block is nowhere but in our memory, puts it into the spool; the
-    /// next multilog begins with it. Says whether we may go.
+    /// Has `fill` put up to `most` bytes into the block, and gives how many.
+    pub fn fill(
+        &mut self,
+        most: usize,
+        fill: impl FnOnce(&mut W, &mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        // Nobody else has the block before it is filled.
+        let place = Rc::get_mut(&mut self.block);
+        let place = place.and_then(|block| block.get_mut(LEAD..LEAD + most));
+        fill(self.world, place.unwrap_or_default())
+    }
+
+    /// Reads from where the record is, from the offset `at`, into `from..to` of the
+    /// block; gives how many bytes.
+    pub fn fill_from_keep(&mut self, from: usize, to: usize, at: u64) -> io::Result<usize> {
+        let Some(keep) = self.keep.take() else {
+            return Ok(0);
+        };
+        let read = self.fill(to, |world, place| {
+            world.read_at(&keep, place.get_mut(from..).unwrap_or_default(), at)
+        });
+        self.keep = Some(keep);
+        read
+    }
+
+    /// Puts the beginning of a line before the block, and gives the two in one.
+    pub fn with_lead(&mut self, lead: &[u8]) -> (Rc<Buffer>, usize) {
+        let from = LEAD.saturating_sub(lead.len());
+        let place = Rc::get_mut(&mut self.block);
+        if let Some(place) = place.and_then(|block| block.get_mut(from..LEAD)) {
+            place.copy_from_slice(lead);
+        }
+        (Rc::clone(&self.block), from)
+    }
+
+    /// Gives back the memory of the block.
+    pub fn release(&mut self) {
+        if let Some(block) = Rc::get_mut(&mut self.block) {
+            block.release(0);
+        }
+    }
+
+    /// Where the block is nowhere but in our memory, puts it where the mark would
+    /// be; the next multilog begins with it. Says whether we may go.
     fn secure(&mut self) -> bool {
-        if self.taken == 0 || !self.record.unspooled || self.record.logs.is_empty() {
+        if self.taken == 0 || self.record.logs.is_empty() {
             return true;
         }
         let Some(mut keep) = self.keep.take() else {
@@ -128,17 +171,19 @@ impl<'a, W: World> Session<'a, W> {
     }
 
     fn save(&mut self, keep: &mut W::File) -> io::Result<()> {
-        self.world.truncate(keep, SPOOL)?;
-        let taken = self.block.get(..self.taken).unwrap_or_default();
-        write_whole(self.world, keep, taken, SPOOL)?;
-        self.record.position = SPOOL;
-        self.record.unspooled = false;
+        self.world.truncate(keep, MARK)?;
+        let taken = self.block.get(LEAD..LEAD + self.taken).unwrap_or_default();
+        write_whole(self.world, keep, taken, MARK)?;
+        self.record.saved = self.taken as u64;
         self.record.encode(&mut self.encoded);
         let saved = write_whole(self.world, keep, &self.encoded, 0);
-        self.record.unspooled = saved.is_err();
+        self.record.saved = 0;
         saved
     }
 }
+
+/// Room before the block for an unfinished line of the one before.
+pub const LEAD: usize = 1024;
 
 /// Writes all of `bytes` at an offset.
 pub fn write_whole<W: World>(

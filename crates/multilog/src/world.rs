@@ -112,14 +112,22 @@ pub trait World {
     /// Prints, in one piece; whether that works is nobody's business.
     fn say(&mut self, bytes: &[u8]);
 
-    /// Moves input into the spool, if there is some: up to `most` bytes to the
-    /// offset `at`; 0 is the end.
-    fn splice(&mut self, spool: &mut Self::File, at: u64, most: usize) -> io::Result<usize>;
+    /// Whether there is all that [`World::look`] needs, and enough to work beside it.
+    fn can_look(&mut self) -> bool;
+    /// Copies the beginning of the input, a pipe, and leaves it there; 0 is the end.
+    fn look(&mut self, into: &mut [u8]) -> io::Result<usize>;
+    /// Takes up to `most` bytes of input and forgets them, all or none of what is
+    /// there; 0 is the end.
+    fn discard(&mut self, most: usize) -> io::Result<usize>;
+    /// Moves up to `most` bytes of input to the offset `at` of a file; 0 is the end.
+    fn splice(&mut self, file: &mut Self::File, at: u64, most: usize) -> io::Result<usize>;
     /// Reads input, if there is some; 0 is the end.
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize>;
     /// Waits for a signal, for input where that is asked for, and until the
     /// deadline if there is one.
     fn wait(&mut self, input: bool, deadline: Option<Moment>) -> Woken;
+    /// Which signals have come, without waiting; `input` means nothing.
+    fn signals(&mut self) -> Woken;
     /// The clock that waits go by.
     fn moment(&mut self) -> Moment;
     /// The clock that stamps show.

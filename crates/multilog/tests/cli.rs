@@ -386,23 +386,24 @@ fn term_during_a_failing_processors_pause_is_obeyed_and_nothing_is_lost() {
     }
     let scratch = Scratch::new();
     let input = ("w".repeat(99) + "\n").repeat(80);
-    let mut command = suite().command("multilog", &scratch);
-    command
-        .args(["s4096", "!false", "./d"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut running = Running::start(&mut command, &scratch);
-    let mut pipe = running.child().stdin.take().unwrap();
-    pipe.write_all(input.as_bytes()).unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let start = |processor| {
+        let mut command = suite().command("multilog", &scratch);
+        command
+            .args(["s4096", processor, "./d"])
+            .stdin(Stdio::from(reader.try_clone().unwrap()))
+            .stderr(Stdio::null());
+        Running::start(&mut command, &scratch)
+    };
+    let mut running = start("!false");
+    writer.write_all(input.as_bytes()).unwrap();
     until("the processor has failed", || {
         scratch.join("d/processed").exists()
     });
     running.signal("TERM");
     assert_eq!(running.wait(), 111);
-    assert_eq!(
-        feed(&scratch, &["s4096", "!cat", "./d"], b""),
-        Outcome::gives("")
-    );
+    drop(writer);
+    assert_eq!(start("!cat").wait(), 0);
     let kept: u64 = archives(&scratch, "d").iter().map(|(_, size)| size).sum();
     assert_eq!(
         kept + fs::metadata(scratch.join("d/current")).unwrap().size(),

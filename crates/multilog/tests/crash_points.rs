@@ -121,6 +121,60 @@ fn stopped_dead_before_any_call_nothing_is_lost_and_nothing_is_an_outage() {
     }
 }
 
+/// Inputs that make it hard to tell what has left the pipe.
+#[test]
+fn stopped_dead_before_any_call_input_of_equal_bytes_is_written_once() {
+    let inputs = [
+        "\n".repeat(9000),
+        "a\n".repeat(4000),
+        "\na\nb".repeat(2000) + "\n",
+        ("a".repeat(699) + "\n").repeat(12),
+        "\n".repeat(699) + &("a\n".repeat(350) + &"\n".repeat(5000)),
+        "x".repeat(9000) + "\n",
+    ];
+    for (number, input) in inputs.iter().enumerate() {
+        for words in [PLAIN, STAMPED] {
+            let run = |stop_at| {
+                let mut model = Model::new(1, input.as_bytes(), 700);
+                model.stop_at = stop_at;
+                let _ = model.run(words);
+                let calls = model.calls;
+                model.run_to_the_end(words);
+                let seen = content(&model, 0, words[0] == "t");
+                assert!(seen == *input, "{words:?}, input {number}, call {stop_at}");
+                assert!(!model.has_unfinished());
+                calls
+            };
+            for at in 0..run(usize::MAX) {
+                run(at);
+            }
+        }
+    }
+}
+
+/// When the pipe goes with the killed multilog, what is written stays, and another
+/// pipe's content is taken from its first byte.
+#[test]
+fn stopped_dead_before_any_call_another_pipe_loses_nothing() {
+    for at in 0..calls(PLAIN) {
+        let mut model = model(PLAIN);
+        model.stop_at = at;
+        let _ = model.run(PLAIN);
+        let before = content(&model, 0, false);
+        model.pipe += 1;
+        model.input = input().into_bytes();
+        model.run_to_the_end(PLAIN);
+        let after = content(&model, 0, false);
+        let old = after.strip_suffix(&input());
+        assert!(old.is_some_and(|old| input().starts_with(old.trim_end_matches('\n'))));
+        // A file on its way to its last name is not among those that are read here.
+        assert!(
+            old.is_some_and(|old| old.len() >= before.len()),
+            "call {at}"
+        );
+    }
+}
+
 #[test]
 fn stopped_again_while_recovering_nothing_is_lost() {
     for words in [STAMPED, PROCESSED, TWO] {

@@ -230,6 +230,76 @@ fn a_processors_state_agrees_with_the_finished_files_after_kills() {
     assert_eq!(state, finished);
 }
 
+/// Runs multilog on a full pipe under strace, which kills it as it enters a call
+/// of a certain kind for the `when`th time; says whether it came to that.
+fn killed_at(
+    scratch: &Scratch,
+    script: &[&str],
+    input: &PipeReader,
+    call: &str,
+    when: u32,
+) -> bool {
+    let mut command = Command::new("strace");
+    command
+        .args(["-o", "/dev/null", "-e", &format!("trace=?{call}")])
+        .args(["-e", &format!("inject=?{call}:signal=KILL:when={when}")])
+        .arg(Suite::ours().program("multilog"))
+        .args(script)
+        .current_dir(scratch.path())
+        .env(Scratch::MARK, scratch.mark())
+        .stdin(Stdio::from(input.try_clone().unwrap()));
+    dt_testkit::Outcome::of(&mut command).code == 137
+}
+
+#[test]
+fn killed_at_any_call_multilog_leaves_all_to_the_next() {
+    let traced = Command::new("strace")
+        .args(["-o", "/dev/null", "true"])
+        .status();
+    if !traced.is_ok_and(|status| status.success()) {
+        println!("killed_at_any_call: skipped, strace does not work here");
+        return;
+    }
+    let lines: String = (0..200).map(line).collect();
+    let inputs = [
+        lines,
+        "\n".repeat(9000),
+        "a\n".repeat(600),
+        "\nb".repeat(400) + "\n",
+    ];
+    let script = ["s4096", "n1000", "./d"];
+    for text in inputs {
+        for call in [
+            "tee",
+            "splice",
+            "read",
+            "write",
+            "pwrite64",
+            "renameat",
+            "ftruncate",
+            "ppoll",
+        ] {
+            for when in 1.. {
+                let scratch = Scratch::new();
+                let (input, mut output) = std::io::pipe().unwrap();
+                output.write_all(text.as_bytes()).unwrap();
+                drop(output);
+                let killed = killed_at(&scratch, &script, &input, call, when);
+                assert_eq!(run_to_the_end(&scratch, &script, &input), 0);
+                let files = files(&scratch.join("d"));
+                let seen: String = files
+                    .iter()
+                    .map(|file| fs::read_to_string(file).unwrap())
+                    .collect();
+                assert!(seen == text, "{call} {when}: {}", difference(&seen, &text));
+                if !killed {
+                    break;
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn term_leaves_the_rest_of_the_pipe_to_the_next() {
     let scratch = Scratch::new();

@@ -36,6 +36,15 @@ impl<const N: usize> Caught<N> {
         })
     }
 
+    /// Which signals have come since they were last asked for, without waiting.
+    ///
+    /// One that was sent before a system call of ours began is among them once the
+    /// call has returned.
+    #[must_use]
+    pub fn come(&self) -> [bool; N] {
+        self.flags.each_ref().map(|flag| flag.swap(false, Relaxed))
+    }
+
     /// Waits until one of the signals comes, until one of `descriptors` can be
     /// read (or has failed or ended), or until `deadline`.
     ///
@@ -55,7 +64,7 @@ impl<const N: usize> Caught<N> {
         let polled = poll(descriptors, come.then(Moment::now).or(deadline), open);
         // What the poll left pending is delivered here.
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&open), None)?;
-        let signals = self.flags.each_ref().map(|flag| flag.swap(false, Relaxed));
+        let signals = self.come();
         match polled {
             Err(why) if signals.contains(&true) => drop(why),
             polled => return polled.map(|ready| (signals, ready)),

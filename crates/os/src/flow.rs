@@ -1,19 +1,73 @@
-//! Moving bytes from a pipe into a file without ever holding them.
+//! Looking into a pipe without taking anything, and taking without looking.
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::SpliceFFlags;
 use nix::sys::stat::SFlag;
 
-/// Whether `fd` is a pipe, named or not.
+/// The device and the inode of the pipe, named or not, that `fd` is an end of.
+///
+/// As long as anyone has a pipe open, no other pipe has the same.
 #[must_use]
-pub fn is_pipe(fd: impl AsFd) -> bool {
-    nix::sys::stat::fstat(fd.as_fd()).is_ok_and(|found| {
-        SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFIFO
-    })
+pub fn pipe_identity(fd: impl AsFd) -> Option<(u64, u64)> {
+    let found = nix::sys::stat::fstat(fd.as_fd()).ok()?;
+    let kind = SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits());
+    (kind == SFlag::S_IFIFO).then_some((found.st_dev, found.st_ino))
+}
+
+/// What it takes to look into pipes: a pipe of our own, empty between calls.
+#[derive(Debug)]
+pub struct Tap {
+    reader: OwnedFd,
+    writer: OwnedFd,
+    null: File,
+}
+
+impl Tap {
+    /// Three descriptors, close-on-exec.
+    pub fn new() -> io::Result<Self> {
+        let (reader, writer) = crate::descriptor::pipe()?;
+        let null = crate::file::How::WRITE.open("/dev/null")?;
+        Ok(Self {
+            reader,
+            writer,
+            null,
+        })
+    }
+
+    /// Copies the beginning of what `pipe` holds, and leaves it there; gives how
+    /// much. 0 is the end of the pipe, and `EAGAIN` says that it is empty now.
+    pub fn look(&self, pipe: impl AsFd, into: &mut [u8]) -> io::Result<usize> {
+        let flags = SpliceFFlags::SPLICE_F_NONBLOCK;
+        let most = into.len();
+        let count = crate::descriptor::again(|| {
+            nix::fcntl::tee(pipe.as_fd(), self.writer.as_fd(), most, flags)
+        })?;
+        let mut rest = into.get_mut(..count).unwrap_or_default();
+        while !rest.is_empty() {
+            let read = crate::descriptor::read(&self.reader, rest)?;
+            if read == 0 {
+                return Err(Errno::EIO.into());
+            }
+            rest = rest.get_mut(read..).unwrap_or_default();
+        }
+        Ok(count)
+    }
+
+    /// Takes up to `most` bytes off the beginning of `pipe` and gives how many;
+    /// 0 is its end, and `EAGAIN` says that it is empty now.
+    ///
+    /// Nothing is copied, and of what is in the pipe when this is called all that
+    /// was asked for is taken at once: a signal, be it KILL, comes before or after.
+    pub fn discard(&self, pipe: impl AsFd, most: usize) -> io::Result<usize> {
+        let flags = SpliceFFlags::SPLICE_F_NONBLOCK;
+        crate::descriptor::again(|| {
+            nix::fcntl::splice(pipe.as_fd(), None, &self.null, None, most, flags)
+        })
+    }
 }
 
 /// Moves up to `most` bytes from `pipe` to the offset `at` of `file`, and gives
@@ -47,6 +101,28 @@ mod tests {
     use std::io::Read;
 
     #[test]
+    fn looking_takes_nothing_and_discarding_takes_what_was_seen() {
+        let (reader, writer) = crate::descriptor::pipe().unwrap();
+        let tap = Tap::new().unwrap();
+        let mut seen = [0; 16];
+        let empty = tap.look(&reader, &mut seen).unwrap_err();
+        assert!(crate::is_errno(&empty, Errno::EAGAIN));
+        crate::descriptor::write_all(&writer, b"some lines").unwrap();
+        for _ in 0..2 {
+            assert_eq!(tap.look(&reader, &mut seen).unwrap(), 10);
+            assert_eq!(&seen[..10], b"some lines");
+        }
+        assert_eq!(tap.look(&reader, &mut seen[..3]).unwrap(), 3);
+        assert_eq!(tap.discard(&reader, 5).unwrap(), 5);
+        assert_eq!(tap.look(&reader, &mut seen).unwrap(), 5);
+        assert_eq!(&seen[..5], b"lines");
+        assert_eq!(tap.discard(&reader, 16).unwrap(), 5);
+        drop(writer);
+        assert_eq!(tap.look(&reader, &mut seen).unwrap(), 0);
+        assert_eq!(tap.discard(&reader, 16).unwrap(), 0);
+    }
+
+    #[test]
     fn what_leaves_the_pipe_is_in_the_file() {
         let (reader, writer) = crate::descriptor::pipe().unwrap();
         crate::descriptor::write_all(&writer, b"some lines").unwrap();
@@ -58,7 +134,7 @@ mod tests {
             .open(&name)
             .unwrap();
         std::fs::remove_file(&name).unwrap();
-        assert!(is_pipe(&reader) && !is_pipe(&file));
+        assert!(pipe_identity(&reader).is_some() && pipe_identity(&file).is_none());
         assert_eq!(splice(&reader, &file, 4, 4).unwrap(), 4);
         assert_eq!(splice(&reader, &file, 8, 64).unwrap(), 6);
         let empty = splice(&reader, &file, 14, 64).unwrap_err();

@@ -3,6 +3,8 @@
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
+use dt_os::memory::Buffer;
+
 use super::{Folder, GATHERED, gone, os};
 use crate::record::Entry;
 use crate::rotate::{Name, Past, portion};
@@ -35,25 +37,47 @@ impl<F> Folder<F> {
     ) -> Result<(), Stop> {
         let run = block.get(self.run.0..self.run.1).unwrap_or_default();
         self.run = (0, 0);
-        if self.picked.len() + run.len() > GATHERED {
-            self.flush_picked(session)?;
+        if run.is_empty() || self.gather(run) {
+            return Ok(());
         }
-        if run.len() > GATHERED {
-            return self.give(session, run);
+        self.flush_picked(session)?;
+        if self.gather(run) {
+            return Ok(());
         }
-        self.picked.extend_from_slice(run);
-        Ok(())
+        self.give(session, run)
+    }
+
+    /// Whether there was room for `run` behind what has been gathered.
+    fn gather(&mut self, run: &[u8]) -> bool {
+        if self.picked.is_none() {
+            // Where there is no memory, lines are written one by one.
+            self.picked = Buffer::new(GATHERED).ok();
+        }
+        let end = self.gathered + run.len();
+        let place = self.picked.as_mut();
+        let place = place.and_then(|picked| picked.get_mut(self.gathered..end));
+        let Some(place) = place else { return false };
+        place.copy_from_slice(run);
+        self.gathered = end;
+        true
     }
 
     fn flush_picked<W: World<File = F>>(
         &mut self,
         session: &mut Session<'_, W>,
     ) -> Result<(), Stop> {
-        let mut picked = std::mem::take(&mut self.picked);
-        let done = self.give(session, &picked);
-        picked.clear();
-        self.picked = picked;
+        let Some(picked) = self.picked.take() else {
+            return Ok(());
+        };
+        let gathered = std::mem::take(&mut self.gathered);
+        let done = self.give(session, picked.get(..gathered).unwrap_or_default());
+        self.picked = Some(picked);
         done
+    }
+
+    /// Gives back the memory that lines were gathered in.
+    pub fn release(&mut self) {
+        self.picked = None;
     }
 
     /// Writes all that was added; nothing refers to `block` any more.
@@ -62,7 +86,7 @@ impl<F> Folder<F> {
         session: &mut Session<'_, W>,
         block: &[u8],
     ) -> Result<(), Stop> {
-        if self.picked.is_empty() {
+        if self.gathered == 0 {
             let run = block.get(self.run.0..self.run.1).unwrap_or_default();
             self.run = (0, 0);
             return self.give(session, run);
@@ -158,7 +182,7 @@ impl<F> Folder<F> {
         if let Some(entry) = session.record.logs.get_mut(self.number) {
             let selected = entry.selected;
             *entry = Entry {
-                skip: self.given,
+                skip: self.given + self.skip,
                 rotating,
                 selected,
                 ..self.entry()
@@ -192,7 +216,7 @@ impl<F> Folder<F> {
     fn write_again<W: World<File = F>>(&self, session: &mut Session<'_, W>) -> io::Result<()> {
         let world = &mut *session.world;
         let mut file = world.open(self.number, os(Name::Current), Open::Update, 0o644)?;
-        let mut buffer = vec![0; 1 << 16];
+        let mut buffer = [0; 4096];
         let mut at = 0;
         loop {
             let count = world.read_at(&file, &mut buffer, at)?;

@@ -59,6 +59,8 @@ pub struct Model {
     /// A failed sync forgets nothing.
     pub forgives: bool,
     pub boot: u8,
+    /// Which pipe the input is.
+    pub pipe: u64,
     now: u64,
 }
 
@@ -80,6 +82,7 @@ impl Model {
             forgives: false,
             said: Vec::new(),
             boot: 1,
+            pipe: 1,
             now: 1_000_000,
         }
     }
@@ -91,7 +94,7 @@ impl Model {
         let start = Start {
             keep: Some(keep),
             boot: [self.boot; 16],
-            pipe: true,
+            pipe: Some((3, self.pipe)),
         };
         self.calls = 0;
         let outcome = catch_unwind(AssertUnwindSafe(|| run(Script::parse(&words), start, self)));
@@ -406,12 +409,36 @@ impl World for Model {
         self.said.extend_from_slice(bytes);
     }
 
-    fn splice(&mut self, spool: &mut u64, at: u64, most: usize) -> io::Result<usize> {
+    fn can_look(&mut self) -> bool {
+        true
+    }
+
+    fn look(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.call()?;
-        let count = self.input.len().min(self.chunk).min(most);
+        let count = self.input.len().min(self.chunk).min(into.len());
+        into[..count].copy_from_slice(&self.input[..count]);
+        Ok(count)
+    }
+
+    fn discard(&mut self, most: usize) -> io::Result<usize> {
+        self.call()?;
+        let count = self.input.len().min(most);
+        self.input.drain(..count);
+        Ok(count)
+    }
+
+    fn splice(&mut self, file: &mut u64, at: u64, most: usize) -> io::Result<usize> {
+        self.call()?;
+        // Now and then only a part goes.
+        let most = if self.calls.is_multiple_of(3) {
+            most.div_ceil(2)
+        } else {
+            most
+        };
+        let count = self.input.len().min(most);
         let bytes: Vec<u8> = self.input.drain(..count).collect();
         let at = usize::try_from(at).unwrap();
-        let data = &mut self.inode_mut(*spool).data;
+        let data = &mut self.inode_mut(*file).data;
         data.resize(data.len().max(at + count), 0);
         data[at..at + count].copy_from_slice(&bytes);
         Ok(count)
@@ -435,6 +462,13 @@ impl World for Model {
             term: std::mem::take(&mut self.term)
                 || !input && std::mem::take(&mut self.term_in_pause),
             alarm: false,
+        }
+    }
+
+    fn signals(&mut self) -> Woken {
+        Woken {
+            term: std::mem::take(&mut self.term),
+            ..Woken::default()
         }
     }
 
