@@ -45,7 +45,10 @@ impl Drop for Guard {
 fn measure(program: &str, directory: &Path, scratch: &Path) -> Result<Memory, Box<dyn Error>> {
     let place = scratch.join("idle");
     fs::create_dir(&place)?;
-    let mut command = Command::new(directory.join(program));
+    let program_file = directory.join(program);
+    // The pages of a program just built would count as written to.
+    fs::File::open(&program_file)?.sync_all()?;
+    let mut command = Command::new(program_file);
     if program == "multilog" {
         command.args(["t", "./dir"]);
     } else {
