@@ -1,9 +1,8 @@
 //! Standard descriptors, pipes, reading and writing.
 
 use std::ffi::CStr;
-use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -152,30 +151,6 @@ pub fn duplicate_above(fd: impl AsFd, at_least: i32) -> io::Result<OwnedFd> {
     let number = fcntl(fd.as_fd(), FcntlArg::F_DUPFD_CLOEXEC(at_least))?;
     // SAFETY: the call has just made this descriptor, and nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
-}
-
-/// Opens /dev/null on those of 0, 1 and 2 that are closed.
-///
-/// Rust's runtime has done so for `main`; this serves code that must not rely
-/// on it.
-pub fn fill_standard() -> io::Result<()> {
-    loop {
-        let null = File::options().read(true).write(true).open("/dev/null")?;
-        if null.as_raw_fd() > libc::STDERR_FILENO {
-            return Ok(());
-        }
-        std::mem::forget(null);
-    }
-}
-
-/// Puts /dev/null in the place of 0, 1 and 2.
-pub fn silence_standard() -> io::Result<()> {
-    let null = File::options().read(true).write(true).open("/dev/null")?;
-    for number in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
-        // SAFETY: all four are open, and the three stay open: their file changes.
-        Errno::result(unsafe { libc::dup2(null.as_raw_fd(), number) })?;
-    }
-    Ok(())
 }
 
 /// Repeats `call` while a signal interrupts it.
