@@ -4,7 +4,7 @@
 //! [`pattern`]); most end in a log directory (`folder`), whose files are
 //! finished and recovered step by step ([`rotate`], pure). A kill loses nothing:
 //! input stays in the pipe until a record ([`record`]) says that it has been dealt
-//! with ([`intake`]).
+//! with (`intake`).
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};

@@ -1,8 +1,9 @@
 //! Standard descriptors, pipes, reading and writing.
 
 use std::ffi::CStr;
+use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -151,6 +152,16 @@ pub fn duplicate_above(fd: impl AsFd, at_least: i32) -> io::Result<OwnedFd> {
     let number = fcntl(fd.as_fd(), FcntlArg::F_DUPFD_CLOEXEC(at_least))?;
     // SAFETY: the call has just made this descriptor, and nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Puts /dev/null in the place of 0, 1 and 2.
+pub fn silence_standard() -> io::Result<()> {
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    for number in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: all four are open, and the three stay open: their file changes.
+        Errno::result(unsafe { libc::dup2(null.as_raw_fd(), number) })?;
+    }
+    Ok(())
 }
 
 /// Repeats `call` while a signal interrupts it.
