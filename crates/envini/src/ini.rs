@@ -16,7 +16,11 @@ pub fn variables(content: &[u8]) -> impl Iterator<Item = (Vec<u8>, &[u8])> {
                 }
                 _ => {
                     let (name, value) = variable(line)?;
-                    Some(([&section, name].concat(), value))
+                    let mut name = [&section, name].concat();
+                    // As C strings are; the value is cut where it is set.
+                    let end = name.iter().position(|byte| *byte == 0);
+                    name.truncate(end.unwrap_or(name.len()));
+                    Some((name, value))
                 }
             }
         })
@@ -82,6 +86,11 @@ mod tests {
             [""; 0]
         );
         assert_eq!(shown("#a=1\n"), ["#a=1"]);
+    }
+
+    #[test]
+    fn a_name_ends_at_a_nul() {
+        assert_eq!(shown("a\0b=1\n[s\0t]\nc=2"), ["a=1", "s=2"]);
     }
 
     #[test]
