@@ -169,6 +169,11 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "Ours ignores it, so that nobody's closing of a pipe costs a line.",
     },
     Difference {
+        case: "multilog_words_that_daemontools_encore_knows",
+        reason: "Words that begin with F, S or w, or a first one with T, mean nothing to the \
+                 original; to ours, what they mean to daemontools-encore.",
+    },
+    Difference {
         case: "path_with_a_file",
         reason: "The original looks no further than a part of PATH that is a file; ours \
                  goes on.",
