@@ -1,4 +1,4 @@
-//! svc, svstat, svup and svok, with FIFOs and status files that the test itself
+//! svc, svstat and svok, with FIFOs and status files that the test itself
 //! makes.
 
 use dt_testkit::show;
@@ -52,14 +52,14 @@ fn svc_usage() {
 }
 
 /// A status file of encore's: as the original's, and the state.
-fn long_status(pid: u32, paused: u8, want: u8, state: u8) -> Vec<u8> {
-    let mut bytes = status(1000, pid, paused, want);
+pub fn long_status(pid: u32, paused: u8, want: u8, state: u8) -> Vec<u8> {
+    let mut bytes = status(1001, pid, paused, want);
     bytes.extend([state, 0]);
     bytes
 }
 
 /// What a reader of `d` says to this status file, and how it ends.
-fn told(case: &mut Case, what: &str, program: &str, options: &[&str], content: &[u8]) {
+pub fn told(case: &mut Case, what: &str, program: &str, options: &[&str], content: &[u8]) {
     case.scratch.file("d/supervise/status", content);
     let arguments = [options, &["d"]].concat();
     let outcome = case.suite.run(program, &arguments, &case.scratch);
@@ -107,13 +107,14 @@ fn svstat_states() {
 }
 
 /// The main service's and the log's block.
-fn both(main: (u32, u8), log: (u32, u8)) -> Vec<u8> {
+pub fn both(main: (u32, u8), log: (u32, u8)) -> Vec<u8> {
     [main, log]
         .map(|(pid, state)| long_status(pid, 0, b'u', state))
         .concat()
 }
 
-const OPTIONS: [&[&str]; 5] = [&[], &["-l"], &["-L"], &["-l", "-L"], &["-Ll"]];
+/// The ways to ask for one of the two.
+pub const OPTIONS: [&[&str]; 5] = [&[], &["-l"], &["-L"], &["-l", "-L"], &["-Ll"]];
 
 #[test]
 fn svstat_of_a_log() {
@@ -153,7 +154,7 @@ fn svstat_of_a_log() {
                 "the original's",
                 "svstat",
                 options,
-                &status(1000, 29024, 0, b'u'),
+                &status(1001, 29024, 0, b'u'),
             );
         }
         case.scratch.file("d/log/down", "");
@@ -193,82 +194,6 @@ fn svstat_usage() {
     });
 }
 
-#[test]
-fn svup_usage() {
-    check_encore("svup_usage", |case| {
-        for arguments in [&[][..], &["-l"], &["-x", "d"], &["--"], &["-Lx", "d"]] {
-            case.run("svup", arguments);
-        }
-    });
-}
-
-#[test]
-fn svup_states() {
-    check_encore("svup_states", |case| {
-        let _fifos = fifos(&case.scratch, "d");
-        for pid in [0, 29024] {
-            for state in [0, 1, 2, 3, 4, 5, 255] {
-                let what = format!("pid {pid}, state {state}");
-                told(case, &what, "svup", &[], &long_status(pid, 0, b'u', state));
-            }
-            for want in *b"ud\0" {
-                let what = format!("the original's, pid {pid}, {}", show(&[want]));
-                told(case, &what, "svup", &[], &status(1000, pid, 0, want));
-                told(case, &what, "svup", &[], &status(1000, pid, 1, want));
-            }
-        }
-        for options in OPTIONS {
-            told(
-                case,
-                "both up",
-                "svup",
-                options,
-                &both((29024, 3), (29025, 3)),
-            );
-            told(case, "log down", "svup", options, &both((29024, 3), (0, 0)));
-            told(
-                case,
-                "main down",
-                "svup",
-                options,
-                &both((0, 0), (29025, 3)),
-            );
-            told(
-                case,
-                "main started",
-                "svup",
-                options,
-                &both((0, 2), (29025, 3)),
-            );
-            told(
-                case,
-                "no log",
-                "svup",
-                options,
-                &long_status(29024, 0, b'u', 3),
-            );
-        }
-    });
-}
-
-#[test]
-fn svup_of_what_is_not_there() {
-    check_encore("svup_of_what_is_not_there", |case| {
-        let _fifos = fifos(&case.scratch, "short");
-        case.scratch.file("file", "");
-        case.scratch.directory("never");
-        case.scratch.directory("gone/supervise");
-        crate::service::make_fifo(&case.scratch.join("gone/supervise/ok"));
-        case.scratch.file("short/supervise/status", [0; 17]);
-        for name in ["missing", "file", "never", "gone", "short", ""] {
-            case.run("svup", &[name]);
-        }
-        let _fifos = fifos(&case.scratch, "no-status");
-        case.run("svup", &["no-status"]);
-        case.run("svup", &["no-status", "missing"]);
-    });
-}
-
 /// `$SUPERVISEDIR` in both its forms.
 #[test]
 fn supervisedir() {
@@ -280,7 +205,7 @@ fn supervisedir() {
         )
         .unwrap();
         case.scratch
-            .file("here/other/status", status(1000, 29024, 0, b'u'));
+            .file("here/other/status", status(1001, 29024, 0, b'u'));
         let own = case.scratch.path().to_str().unwrap().to_owned();
         let away = format!(
             "base/{}:there",
@@ -295,7 +220,7 @@ fn supervisedir() {
         )
         .unwrap();
         case.scratch
-            .file(format!("{away}/status"), status(1000, 29024, 0, b'u'));
+            .file(format!("{away}/status"), status(1001, 29024, 0, b'u'));
         for (value, name) in [
             ("other", "here"),
             ("SCRATCH/base", "there"),
@@ -303,7 +228,7 @@ fn supervisedir() {
             ("none", "here"),
         ] {
             let value = value.replace("SCRATCH", &own);
-            for program in ["svok", "svstat", "svc", "svup"] {
+            for program in ["svok", "svstat", "svc"] {
                 let mut command = case.suite.command(program, &case.scratch);
                 command.env("SUPERVISEDIR", &value).arg(name);
                 let outcome = dt_testkit::Outcome::of(&mut command);
