@@ -1,0 +1,7 @@
+//! What daemontools-encore adds.
+
+mod clients;
+mod ids;
+mod limits;
+mod multilog;
+mod variables;
