@@ -1,4 +1,5 @@
 //! Who waits for whom, read from directories.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
