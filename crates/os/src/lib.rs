@@ -13,6 +13,7 @@ pub mod ask;
 pub mod caught;
 pub mod clock;
 pub mod descriptor;
+pub mod ending;
 pub mod entry;
 mod error;
 pub mod exec;
