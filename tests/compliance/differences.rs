@@ -192,6 +192,16 @@ pub const DIFFERENCES: &[Difference] = &[
                  more; ours follows it.",
     },
     Difference {
+        case: "supervise_directory_is_removed",
+        reason: "The original cannot write its status any more once supervise/ was removed, and is \
+                 out of reach; ours makes it anew.",
+    },
+    Difference {
+        case: "supervise_directory_is_removed_and_another_supervise_started",
+        reason: "The original starts a second copy where supervise/ was removed under the first; \
+                 ours locks the service directory as well, and begins none.",
+    },
+    Difference {
         case: "supervise_files",
         reason: "Ours keeps a file supervise/record besides, so that the next supervise can take the \
                  service of a killed one over.",

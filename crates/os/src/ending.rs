@@ -23,7 +23,7 @@ struct Info {
 /// `PIDFD_GET_INFO`, which has the size of the struct in it.
 const GET_INFO: libc::Ioctl = {
     const BOTH_WAYS: libc::Ioctl = 3 << 30;
-    BOTH_WAYS | (size_of::<Info>() as libc::Ioctl) << 16 | 0xff << 8 | 11
+    BOTH_WAYS | (size_of::<Info>() as libc::Ioctl) << 16 | 0xff << 8 | 0x0b
 };
 const _: () = assert!(size_of::<Info>() == 64);
 

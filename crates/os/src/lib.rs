@@ -21,6 +21,7 @@ pub mod family;
 pub mod file;
 pub mod flow;
 pub mod herd;
+pub mod holders;
 pub mod identity;
 pub mod incarnation;
 pub mod limits;
