@@ -168,6 +168,11 @@ pub const DIFFERENCES: &[Difference] = &[
                  may not be searched; ours says that the file does not exist.",
     },
     Difference {
+        case: "service_directory_is_removed",
+        reason: "The original tries for ever to start a service whose directory was removed, and \
+                 cannot be told to end; ours ends once the service has.",
+    },
+    Difference {
         case: "setlock_without_standard_error",
         reason: "Started without standard error the original writes its messages into the \
                  lock; ours keeps the lock clear of it.",
