@@ -15,6 +15,7 @@ pub mod runtime;
 mod survivor;
 pub mod takeover;
 mod upgrade;
+mod word;
 mod world;
 
 use std::ffi::{OsStr, OsString};
@@ -82,6 +83,7 @@ fn go_on(dir: &OsStr, handed: Handed) -> Result<Exit, Fatal> {
     // None: it was to exit, and its service has died this instant.
     if let Some(state) = kernel.take_over() {
         kernel.announce(&state);
+        word::leave(None);
         runtime::run(state, &mut kernel);
     }
     Ok(Exit::OK)

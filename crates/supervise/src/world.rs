@@ -25,6 +25,7 @@ use crate::runtime::{Ready, World};
 use crate::survivor::{self, Survivor};
 use crate::takeover::{self, Fate};
 use crate::upgrade;
+use crate::word;
 
 /// How long we wait where waiting itself fails, so as not to spin.
 const BREATH: Duration = Duration::from_secs(1);
@@ -168,6 +169,7 @@ impl Kernel {
             .pieces(&[&self.directory])
             .line();
         let _ = descriptor::write_all(descriptor::stderr(), &line);
+        word::leave(Some("the one installed cannot take over"));
         None
     }
 
@@ -177,6 +179,7 @@ impl Kernel {
             &self.directory,
         ];
         warn(PROGRAM, &what, why);
+        word::leave(Some(dt_os::reason(why)));
     }
 
     /// What to go on with, where an earlier `supervise` was killed: its service's
@@ -412,7 +415,9 @@ impl World for Kernel {
     }
 
     fn probe(&mut self) {
-        if self.probe.is_some() {
+        // One that has not answered by the next time it is asked never will.
+        if let Some(probe) = self.probe {
+            let _ = process::send(probe, Signal::SIGKILL);
             return;
         }
         match self.start_probe() {
@@ -426,7 +431,7 @@ impl World for Kernel {
         // Without it the next one would not know of the service.
         if self.ledger.last() != Some(self.record(state)) {
             self.warn_of_record("write", &dt_os::Errno::EIO.into());
-            return;
+            return word::leave(Some("its record cannot be written"));
         }
         let kept = [self.home.lock(), &self.control.reader, ok];
         let why = upgrade::become_installed(&self.directory, kept);
