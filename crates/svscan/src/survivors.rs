@@ -60,7 +60,8 @@ pub fn service_of(directory: &Path) -> Option<Survivor> {
 /// `supervise` any longer.
 ///
 /// A service may have put something else on its standard output than it was
-/// given; a pipe from which nobody reads, or its log does, is the one.
+/// given; a pipe that it can read as well, or from which nobody reads, or its log
+/// does, is the one.
 pub fn pipe_between(service: Option<&Survivor>, log: Option<&Survivor>) -> Option<Ends> {
     match (service, log) {
         (Some(service), Some(log)) => {
@@ -68,9 +69,12 @@ pub fn pipe_between(service: Option<&Survivor>, log: Option<&Survivor>) -> Optio
             one.then(|| pipe_of(log, 0)).flatten()
         }
         (Some(service), None) => {
-            let read = How::WRITE.open(link(service, 1));
-            let unread = read.is_err_and(|why| file::no_reader(&why));
-            unread.then(|| pipe_of(service, 1)).flatten()
+            let unread = || {
+                let writing = How::WRITE.open(link(service, 1));
+                writing.is_err_and(|why| file::no_reader(&why))
+            };
+            let ours = reads_as_well(service, 1) || unread();
+            ours.then(|| pipe_of(service, 1)).flatten()
         }
         (None, Some(log)) => pipe_of(log, 0),
         (None, None) => None,
@@ -99,12 +103,26 @@ fn name_of(survivor: &Survivor, number: u32) -> Option<PathBuf> {
     is_pipe.then_some(name)
 }
 
+/// Whether a descriptor is open for reading and writing, as that of a pipe that we
+/// have made.
+fn reads_as_well(survivor: &Survivor, number: u32) -> bool {
+    let file = format!("/proc/{}/fdinfo/{number}", survivor.pid);
+    let facts = fs::read_to_string(file).unwrap_or_default();
+    let flags = facts.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.map(|octal| i64::from_str_radix(octal.trim(), 8));
+    // O_RDWR among the two bits of O_ACCMODE, on every machine.
+    flags.is_some_and(|flags| flags.is_ok_and(|flags| flags & 3 == 2))
+}
+
 fn open_pipe(survivor: &Survivor, number: u32) -> Option<Ends> {
     name_of(survivor, number)?;
     let link = link(survivor, number);
     let reading = How::READ.open(&link).ok()?;
     // There is a reader now, so that this does not fail for want of one.
-    let writing = How::WRITE.open(&link).ok()?;
+    let writing = match descriptor::both_ends(&reading) {
+        Ok(both) => File::from(both),
+        Err(_) => How::WRITE.open(&link).ok()?,
+    };
     let same = identity(&reading)? == identity(&writing)?;
     for end in [&reading, &writing] {
         descriptor::set_nonblocking(end, false).ok()?;

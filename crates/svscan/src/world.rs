@@ -194,7 +194,7 @@ impl World for Kernel {
         }
         let (reading, writing) = match self.living_pipe(name) {
             Some(pipe) => pipe,
-            None => descriptor::pipe()?,
+            None => new_pipe()?,
         };
         // A pipe must not take the last descriptor: without one the directory
         // could no longer be read, and nothing would be restarted.
@@ -316,6 +316,15 @@ impl World for Kernel {
         };
         dt_cli::warn("svscan", &[what.as_ref(), name, suffix.as_ref()], why);
     }
+}
+
+/// A pipe whose writing end reads as well. The service has it as its standard output,
+/// so that it meets no broken pipe even where all who read are killed at once, us
+/// included, before others come. What it has written meanwhile they find there.
+fn new_pipe() -> io::Result<survivors::Ends> {
+    let (reading, writing) = descriptor::pipe()?;
+    let writing = descriptor::both_ends(&writing).unwrap_or(writing);
+    Ok((reading, writing))
 }
 
 /// TERM and INT as process 1, whom the kernel does not let them kill; anybody else

@@ -97,7 +97,7 @@ fn check_lines(tree: &Tree, svscan: &mut Scanner, name: &str) {
     expected.push("over".to_owned());
     assert_eq!(lines, expected);
     let starts = tree.scratch.read(format!("sc/{name}/starts"));
-    assert_eq!(starts.iter().filter(|byte| **byte == b'\n').count(), 1);
+    assert_eq!(String::from_utf8(starts).unwrap().lines().count(), 1);
 }
 
 #[test]
