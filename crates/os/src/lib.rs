@@ -20,6 +20,7 @@ pub mod exec;
 pub mod family;
 pub mod file;
 pub mod flow;
+pub mod fnmatch;
 pub mod herd;
 pub mod holders;
 pub mod identity;
