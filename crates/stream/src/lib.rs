@@ -11,6 +11,9 @@ use std::os::fd::BorrowedFd;
 
 use dt_os::{descriptor, wait};
 
+pub mod newlines;
+pub mod prefix;
+
 /// Bytes asked for in one read: what a pipe holds.
 const BLOCK: usize = 64 * 1024;
 
