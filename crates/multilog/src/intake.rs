@@ -30,6 +30,8 @@ pub(crate) struct Intake {
     pub looks: bool,
     /// There is likely to be some.
     pub likely: bool,
+    /// So many looks in a row have found as much as a pipe holds.
+    pub full: u8,
     /// Where the mark ends, which is the end of the file.
     pub mark: u64,
 }

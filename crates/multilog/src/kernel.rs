@@ -34,6 +34,8 @@ pub struct Kernel {
     pub processors: Vec<Option<OsString>>,
     /// For looking into standard input.
     pub tap: Option<Tap>,
+    /// How much standard input held before we made it hold more.
+    pub narrow: Option<usize>,
 }
 
 /// What a rotation opens at once at the most, without and with a processor.
@@ -47,6 +49,12 @@ impl Kernel {
             None => Tap::new()?,
         };
         Ok(self.tap.insert(tap))
+    }
+
+    /// Has standard input, and what it is looked into with, hold so much.
+    fn set_capacity(&mut self, bytes: usize) -> io::Result<()> {
+        self.tap()?.set_capacity(bytes)?;
+        flow::set_capacity(descriptor::stdin(), bytes)
     }
 
     fn directory(&self, log: usize) -> io::Result<&Directory> {
@@ -210,6 +218,23 @@ impl World for Kernel {
 
     fn look(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.tap()?.look(descriptor::stdin(), into)
+    }
+
+    fn widen(&mut self, most: usize) {
+        let Ok(now) = flow::capacity(descriptor::stdin()) else {
+            return;
+        };
+        if now < most && self.set_capacity(most).is_ok() {
+            self.narrow = Some(now);
+        }
+    }
+
+    fn narrow(&mut self) {
+        if let Some(before) = self.narrow {
+            // With more than that in it, the pipe stays as it is.
+            let done = self.set_capacity(before);
+            self.narrow = done.err().map(|_| before);
+        }
     }
 
     fn discard(&mut self, most: usize) -> io::Result<usize> {

@@ -67,6 +67,7 @@ fn begin(script: &Script) -> Result<Kernel, Fatal> {
         statuses: Vec::new(),
         processors: Vec::new(),
         tap: None,
+        narrow: None,
     };
     for name in &script.statuses {
         kernel.statuses.push(open_status(name)?);

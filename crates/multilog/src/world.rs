@@ -116,6 +116,11 @@ pub trait World {
     fn can_look(&mut self) -> bool;
     /// Copies the beginning of the input, a pipe, and leaves it there; 0 is the end.
     fn look(&mut self, into: &mut [u8]) -> io::Result<usize>;
+    /// Has the pipe hold up to `most` bytes, so that as many can be looked at. It
+    /// changes nothing else, and may not work.
+    fn widen(&mut self, most: usize);
+    /// Undoes that, if it can be undone now.
+    fn narrow(&mut self);
     /// Takes up to `most` bytes of input and forgets them, all or none of what is
     /// there; 0 is the end.
     fn discard(&mut self, most: usize) -> io::Result<usize>;
