@@ -73,6 +73,9 @@ mod tests {
                 assert_eq!(newlines(&many), which * 0x0101_0101_0101_0101);
             }
         }
-        assert_eq!(newlines(&std::array::from_fn(|at| if at == 37 { 10 } else { 0 })), 1 << 37);
+        assert_eq!(
+            newlines(&std::array::from_fn(|at| if at == 37 { 10 } else { 0 })),
+            1 << 37
+        );
     }
 }

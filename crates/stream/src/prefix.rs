@@ -67,7 +67,10 @@ impl Prefix {
             } else {
                 None
             };
-            if copied.or_else(|| self.copy(rest.get(..length)?, room)).is_none() {
+            if copied
+                .or_else(|| self.copy(rest.get(..length)?, room))
+                .is_none()
+            {
                 break;
             }
             done.read = end;
