@@ -78,6 +78,11 @@ fn begin(script: &Script) -> Result<Kernel, Fatal> {
         kernel.directories.push(directory);
         kernel.processors.push(log.processor.clone());
     }
+    if let Some(log) = script.logs.last() {
+        // Better now than at the first rotation, which could never end.
+        let enough = kernel.has_room_for(script.logs.len());
+        enough.map_err(|why| unable("rotate in directory ", &log.name, &why))?;
+    }
     Ok(kernel)
 }
 
