@@ -160,7 +160,10 @@ impl<F> Engine<F> {
 fn wait_for_left_over<W: World>(session: &mut Session<'_, W>, who: Who) -> Result<(), Stop> {
     let mut nap = Duration::from_millis(50);
     if session.world.lives(who) {
-        let what = format!("waiting for the processor of a killed multilog, process {}", who.0);
+        let what = format!(
+            "waiting for the processor of a killed multilog, process {}",
+            who.0
+        );
         session.warn(&[what.as_bytes()], "", None);
     }
     while session.world.lives(who) {
