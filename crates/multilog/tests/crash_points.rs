@@ -295,6 +295,42 @@ fn without_power_at_any_call_what_is_called_safe_is_whole_and_stays() {
 }
 
 #[test]
+fn room_on_the_disk_ends_the_pause_and_is_missed_with_a_warning_every_five_seconds() {
+    for (tries, warnings) in [(1, 1), (2, 1), (20, 1), (21, 2), (50, 3)] {
+        let mut model = model(PLAIN);
+        let begun = model.now;
+        model.full = Some(ENOSPC);
+        model.full_for = tries;
+        assert_eq!(model.run(PLAIN), Some(Ok(())));
+        check(&model, PLAIN, "after a full disk");
+        let said = String::from_utf8(model.said.clone()).unwrap();
+        let warning =
+            "multilog: warning: unable to write to ./d/current, pausing: out of disk space";
+        assert_eq!(
+            said,
+            format!("{warning}\n").repeat(warnings),
+            "{tries} tries"
+        );
+        // A quarter of a second for each try, and no time for anything else.
+        let waited = model.now - begun;
+        assert!(
+            waited < u64::from(tries + 1) * 260,
+            "{tries} tries, {waited} ms"
+        );
+    }
+}
+
+#[test]
+fn any_other_error_is_paused_for_as_ever() {
+    let mut model = model(PLAIN);
+    let begun = model.now;
+    model.full = Some(EIO);
+    model.full_for = 2;
+    assert_eq!(model.run(PLAIN), Some(Ok(())));
+    assert!(model.now - begun >= 10_000);
+}
+
+#[test]
 fn term_ends_a_wait_for_disk_space_and_nothing_is_lost() {
     let mut model = model(STAMPED);
     model.full = Some(ENOSPC);

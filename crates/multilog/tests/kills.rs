@@ -253,11 +253,7 @@ fn killed_at(
 
 #[test]
 fn killed_at_any_call_multilog_leaves_all_to_the_next() {
-    let traced = Command::new("strace")
-        .args(["-o", "/dev/null", "true"])
-        .status();
-    if !traced.is_ok_and(|status| status.success()) {
-        println!("killed_at_any_call: skipped, strace does not work here");
+    if dt_testkit::skipped_without_strace("killed_at_any_call") {
         return;
     }
     let lines: String = (0..200).map(line).collect();

@@ -52,6 +52,8 @@ pub struct Model {
     pub fail: Option<(usize, i32)>,
     /// Fails every write to a log with this error.
     pub full: Option<i32>,
+    /// So many of them, then there is room again.
+    pub full_for: u32,
     /// TERM comes in the next wait.
     pub term: bool,
     pub said: Vec<u8>,
@@ -64,7 +66,8 @@ pub struct Model {
     pub boot: u8,
     /// Which pipe the input is.
     pub pipe: u64,
-    now: u64,
+    /// Milliseconds.
+    pub now: u64,
 }
 
 struct Dead;
@@ -80,6 +83,7 @@ impl Model {
             stop_at: usize::MAX,
             fail: None,
             full: None,
+            full_for: u32::MAX,
             term: false,
             term_in_pause: false,
             forgives: false,
@@ -320,6 +324,10 @@ impl World for Model {
     fn append(&mut self, file: &mut u64, bytes: &[u8]) -> io::Result<usize> {
         self.call()?;
         if let Some(errno) = self.full {
+            self.full_for -= 1;
+            if self.full_for == 0 {
+                self.full = None;
+            }
             return Err(io::Error::from_raw_os_error(errno));
         }
         // Now and then only a part fits.
