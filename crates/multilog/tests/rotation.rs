@@ -186,3 +186,30 @@ fn term_ends_the_wait_for_a_processor_that_outlives_its_multilog() {
     assert_eq!(start(&scratch, &script, &reader).wait(), 0);
     assert_eq!(logged(&scratch), input());
 }
+
+#[test]
+fn in_a_flood_the_pipe_holds_more_and_afterwards_as_much_as_before() {
+    let scratch = Scratch::new();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let capacity = || dt_os::flow::capacity(&reader).unwrap();
+    let before = capacity();
+    if dt_os::flow::set_capacity(&reader, 4 * before).is_err() {
+        eprintln!("in_a_flood: skipped, this user's pipes hold too much already");
+        return;
+    }
+    dt_os::flow::set_capacity(&reader, before).unwrap();
+    let mut running = start(&scratch, &["s1000000000", "./d"], &reader);
+    let (mut seen, mut written) = (before, 0);
+    until("the pipe is made to hold more", || {
+        for _ in 0..50 {
+            writer.write_all(&vec![b'\n'; 1 << 16]).unwrap();
+            written += 1 << 16;
+        }
+        seen = seen.max(capacity());
+        seen > before
+    });
+    until("it holds as much as before", || capacity() == before);
+    drop(writer);
+    assert_eq!(running.wait(), 0);
+    assert_eq!(scratch.read("d/current").len(), written);
+}
