@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on panics with the reason"
 )]
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "a finished file is `.s`"
+)]
 
 use std::fs;
 use std::io::{PipeReader, Write};
@@ -13,9 +17,8 @@ use dt_testkit::{Outcome, Running, Scratch, Suite, skipped_without_strace, until
 
 /// More than one file of 4096 bytes.
 fn input() -> String {
-    (0..200)
-        .map(|number| format!("{number:39}\n"))
-        .collect::<String>()
+    let lines: Vec<_> = (0..200).map(|number| format!("{number:39}\n")).collect();
+    lines.concat()
 }
 
 /// All that is logged in `./d`, oldest first.
