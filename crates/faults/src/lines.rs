@@ -1,0 +1,163 @@
+//! Lines that can be told apart, those who write them, and what became of them.
+//!
+//! A writer is this program under supervision. It counts its lines in a file of its
+//! own, outside all that is tested: the file's name is the writer's identity, and
+//! its end tells what must be in the log.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dt_os::clock::Moment;
+
+use crate::kit::{Outcome, lives};
+
+/// The first argument of a writer; then come the directory of the counts, the
+/// microseconds from line to line, and after how many lines it dies, 0 for never.
+pub const WRITER: &str = "--writer";
+
+/// The words for a run script that becomes a writer.
+pub fn writer_words(counts: &Path, pause: Duration, lines: u64) -> Outcome<String> {
+    let own = std::env::current_exe()?;
+    Ok(format!(
+        "exec '{}' {WRITER} '{}' {} {lines}",
+        own.display(),
+        counts.display(),
+        pause.as_micros()
+    ))
+}
+
+/// Is one, if that is what we were started for.
+pub fn be_a_writer() -> Option<Outcome<()>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.as_slice() {
+        [first, counts, pause, lines] if first == WRITER => {
+            Some(write(Path::new(counts), pause, lines))
+        }
+        _ => None,
+    }
+}
+
+fn write(counts: &Path, pause: &str, lines: &str) -> Outcome<()> {
+    let pause = Duration::from_micros(pause.parse()?);
+    let limit: u64 = lines.parse()?;
+    let since = Moment::now().since(Moment::at(Duration::ZERO));
+    // The process id may come again, together with the moment it does not.
+    let identity = format!("{}.{}", std::process::id(), since.as_nanos());
+    let count = File::create(counts.join(&identity))?;
+    let mut output = std::io::stdout();
+    let mut number: u64 = 0;
+    while limit == 0 || number < limit {
+        number += 1;
+        output.write_all(line(&identity, number).as_bytes())?;
+        output.flush()?;
+        count.write_all_at(&number.to_le_bytes(), 0)?;
+        std::thread::sleep(pause);
+    }
+    Ok(())
+}
+
+/// A line, newline and all, whose every byte is known from its beginning.
+pub fn line(identity: &str, number: u64) -> String {
+    let filler = "abcdefghijklmnopqrstuvwxyz".repeat(3);
+    let length = usize::try_from(number * 7 % 61).unwrap_or_default();
+    let end = filler.get(..length).unwrap_or_default();
+    format!("{identity} {number} {end}.\n")
+}
+
+/// Which writers there have been, and how many lines each has counted.
+pub fn counts(directory: &Path) -> HashMap<String, u64> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let count = |path: PathBuf| {
+        let bytes = fs::read(path).ok()?;
+        Some(bytes.try_into().map_or(0, u64::from_le_bytes))
+    };
+    let writers = entries.filter_map(|entry| {
+        let name = entry.file_name().to_str()?.to_owned();
+        Some((name, count(entry.path())?))
+    });
+    writers.collect()
+}
+
+/// The living writers of a directory: copies of one service.
+pub fn copies(directory: &Path) -> Vec<u32> {
+    let names = counts(directory).into_keys();
+    let pids = names.filter_map(|name| name.split('.').next()?.parse().ok());
+    let is_writer = |pid: &u32| {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let place = directory.as_os_str().as_encoded_bytes();
+        lives(*pid) && words.split(|byte| *byte == 0).any(|word| word == place)
+    };
+    pids.filter(is_writer).collect()
+}
+
+/// What became of lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub lines: u64,
+    pub lost: u64,
+    pub duplicated: u64,
+    pub torn: u64,
+}
+
+impl Tally {
+    pub const fn is_complete(&self) -> bool {
+        self.lost + self.duplicated + self.torn == 0
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.lines += other.lines;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.torn += other.torn;
+    }
+}
+
+/// Looks for each line that was counted in the files of a log directory. One more
+/// may be there: whoever was killed between writing and counting.
+pub fn tally(log: &Path, counts: &HashMap<String, u64>) -> Tally {
+    let mut tally = Tally::default();
+    let mut seen: HashMap<(&str, u64), u64> = HashMap::new();
+    let content = content(log);
+    for text in content.split_inclusive('\n') {
+        match known(text, counts) {
+            Some(key) => *seen.entry(key).or_default() += 1,
+            None => tally.torn += 1,
+        }
+    }
+    for (identity, last) in counts {
+        tally.lines += last;
+        let missing = (1..=*last).filter(|number| !seen.contains_key(&(identity.as_str(), *number)));
+        tally.lost += u64::try_from(missing.count()).unwrap_or(u64::MAX);
+    }
+    tally.duplicated = seen.values().map(|times| times - 1).sum();
+    tally
+}
+
+/// Whose line it is, if it is one and whole.
+fn known<'a>(text: &'a str, counts: &HashMap<String, u64>) -> Option<(&'a str, u64)> {
+    let mut words = text.split(' ');
+    let identity = words.next()?;
+    let number: u64 = words.next()?.parse().ok()?;
+    let expected = number <= counts.get(identity)? + 1;
+    (expected && line(identity, number) == text).then_some((identity, number))
+}
+
+/// All files of a log directory, oldest first.
+fn content(log: &Path) -> String {
+    let entries = fs::read_dir(log).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = paths
+        .filter(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"@")))
+        .collect();
+    files.sort();
+    files.push(log.join("current"));
+    let parts = files.iter().filter_map(|file| fs::read(file).ok());
+    let whole = parts.collect::<Vec<_>>().concat();
+    String::from_utf8_lossy(&whole).into_owned()
+}

@@ -1,0 +1,80 @@
+//! The table.
+
+use std::error::Error;
+use std::fmt::{self, Write};
+
+use crate::suite::Suite;
+
+/// What came of one scenario with one suite.
+pub struct Cell {
+    parts: Vec<(String, bool)>,
+    /// Whether all of it is as we promise.
+    pub good: bool,
+}
+
+impl Cell {
+    pub const fn new() -> Self {
+        Self {
+            parts: Vec::new(),
+            good: true,
+        }
+    }
+
+    /// The scenario needs something that is not there.
+    pub fn without(reason: &str) -> Self {
+        Self::new().says(format_args!("– ({reason})"))
+    }
+
+    /// Something that is neither good nor bad.
+    pub fn says(self, what: impl fmt::Display) -> Self {
+        self.judged(what, true)
+    }
+
+    /// Something that falls short unless `good`.
+    pub fn judged(mut self, what: impl fmt::Display, good: bool) -> Self {
+        self.parts.push((what.to_string(), good));
+        self.good &= good;
+        self
+    }
+
+    /// A count that ought to be nought.
+    pub fn none(self, count: impl Into<u64>, what: &str) -> Self {
+        let count = count.into();
+        self.judged(format_args!("{count} {what}"), count == 0)
+    }
+
+    /// The scenario did not get to its end, which is no good sign either.
+    pub fn broken(error: &(dyn Error + Send + Sync)) -> Self {
+        Self::new().judged(format_args!("stopped: {error}"), false)
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (text, good)) in self.parts.iter().enumerate() {
+            let before = if index == 0 { "" } else { ", " };
+            let mark = if *good { "" } else { "**" };
+            write!(to, "{before}{mark}{text}{mark}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A row for each scenario, a column for each suite.
+pub fn markdown(suites: &[Suite], rows: &[(&str, Vec<Cell>)]) -> String {
+    let mut table = String::from("| scenario |");
+    for suite in suites {
+        let _ = write!(table, " {} |", suite.name);
+    }
+    table += "\n|---|";
+    table += &"---|".repeat(suites.len());
+    table += "\n";
+    for (name, cells) in rows {
+        let _ = write!(table, "| {name} |");
+        for cell in cells {
+            let _ = write!(table, " {cell} |");
+        }
+        table += "\n";
+    }
+    table
+}

@@ -1,0 +1,169 @@
+//! What comes in through the files of `supervise/`.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::kit::{self, Dice, Outcome};
+use crate::report::Cell;
+use crate::scenarios::Size;
+use crate::suite::{Suite, Word};
+use crate::tree::{Shape, Tree};
+
+/// A million bytes that mean nothing, a hundred thousand that mean something that is
+/// so already, and then a command that counts.
+pub fn flood(suite: &Suite, _: &Size) -> Outcome<Cell> {
+    let tree = Tree::new(suite);
+    let names = tree.services(1, Shape::PLAIN)?;
+    let _scanner = tree.scan(&names)?;
+    let directory = tree.directory("s0");
+    let [supervisor] = tree.supervisors("s0")[..] else {
+        return Err("not one supervisor".into());
+    };
+    let before = kit::private(supervisor);
+    let mut cell = Cell::new();
+    // CONT is what the letter c sends in every suite; # means nothing in any.
+    for (bytes, what) in [(vec![b'#'; 1_000_000], "garbage"), (vec![b'c'; 100_000], "commands")] {
+        let begun = Instant::now();
+        let mut control = File::options().write(true).open(Suite::control(&directory))?;
+        control.write_all(&bytes)?;
+        let took = begun.elapsed();
+        cell = cell.says(format_args!("{what} {:.2} s", took.as_secs_f64()));
+    }
+    suite.tell(Word::Down, &directory);
+    let obeyed = kit::until(Duration::from_secs(5), || tree.copies("s0").is_empty());
+    let grown = kit::private(supervisor).saturating_sub(before);
+    Ok(cell
+        .judged(format_args!("obeys in {}", kit::seconds(obeyed)), kit::within(obeyed, 0.5))
+        .judged(format_args!("{grown} kB more"), grown <= 16))
+}
+
+/// Somebody opens the control FIFO for writing, writes nothing and stays.
+pub fn held(suite: &Suite, _: &Size) -> Outcome<Cell> {
+    let tree = Tree::new(suite);
+    let names = tree.services(1, Shape::PLAIN)?;
+    let _scanner = tree.scan(&names)?;
+    let directory = tree.directory("s0");
+    let [supervisor] = tree.supervisors("s0")[..] else {
+        return Err("not one supervisor".into());
+    };
+    let _held = File::options().write(true).open(Suite::control(&directory))?;
+    let before = kit::cpu(supervisor);
+    std::thread::sleep(Duration::from_secs(1));
+    let spent = kit::cpu(supervisor).saturating_sub(before);
+    suite.tell(Word::Down, &directory);
+    let obeyed = kit::until(Duration::from_secs(5), || tree.copies("s0").is_empty());
+    Ok(Cell::new()
+        .judged(format_args!("{} ms of processor time", spent.as_millis()), spent.as_millis() < 30)
+        .judged(format_args!("obeys in {}", kit::seconds(obeyed)), kit::within(obeyed, 0.5)))
+}
+
+/// A process id that is never given: above the most that Linux allows.
+const NOBODY: u32 = 0x0050_0000;
+
+/// A status of 18 bytes that says: up since a moment ago, with this process.
+fn status(pid: u32) -> Vec<u8> {
+    let mut bytes = 0x4000_0000_6000_0000_u64.to_be_bytes().to_vec();
+    bytes.extend(500_000_000_u32.to_be_bytes());
+    bytes.extend(pid.to_le_bytes());
+    bytes.extend([0, b'u']);
+    bytes
+}
+
+/// Contents that no supervisor has written.
+fn broken() -> Vec<Vec<u8>> {
+    let good = status(NOBODY);
+    let mut all: Vec<Vec<u8>> = [0, 1, 4, 8, 12, 15, 17]
+        .into_iter()
+        .map(|length| good.iter().copied().take(length).collect())
+        .collect();
+    let longer = |length: usize| {
+        let mut bytes = good.clone();
+        bytes.resize(length, 0xff);
+        bytes
+    };
+    all.extend([18, 19, 20, 35, 40, 43, 100, 70_000].map(longer));
+    all.extend([vec![0; 18], vec![0xff; 18], vec![b'\n'; 18], b"not a status at all\n".to_vec()]);
+    all.push(status(u32::MAX));
+    all.push(status(0x8000_0000));
+    let mut dice = Dice::new(7);
+    for length in [18, 18, 18, 20, 20, 35, 43] {
+        all.push((0..length).map(|_| u8::try_from(dice.below(256)).unwrap_or(0)).collect());
+    }
+    all
+}
+
+/// Broken files in place of a status: the reader says what it likes, but ends in
+/// time, of its own will, and names no process that does not live.
+pub fn status_reads(suite: &Suite, _: &Size) -> Outcome<Cell> {
+    let tree = Tree::new(suite);
+    let directory = tree.scratch.directory("sc/s");
+    let place = tree.scratch.directory("sc/s/supervise");
+    let mut held = Vec::new();
+    for name in ["ok", "control"] {
+        dt_os::file::make_fifo(place.join(name), 0o600)?;
+        held.push(File::options().read(true).write(true).open(place.join(name))?);
+    }
+    let status = place.join("status");
+    let mut seen = Seen::default();
+    for content in broken() {
+        fs::write(&status, content)?;
+        seen.look(suite, &directory)?;
+        fs::remove_file(&status)?;
+    }
+    for target in ["/dev/zero", "/dev/null", "nowhere", "status"] {
+        symlink(target, &status)?;
+        seen.look(suite, &directory)?;
+        fs::remove_file(&status)?;
+    }
+    dt_os::file::make_fifo(&status, 0o600)?;
+    seen.look(suite, &directory)?;
+    fs::remove_file(&status)?;
+    fs::create_dir(&status)?;
+    seen.look(suite, &directory)?;
+    Ok(Cell::new()
+        .says(format_args!("{} files", seen.files))
+        .none(seen.crashes, "crashes")
+        .none(seen.hangs, "hangs")
+        .none(seen.invented, "invented pids"))
+}
+
+#[derive(Default)]
+struct Seen {
+    files: u64,
+    crashes: u64,
+    hangs: u64,
+    invented: u64,
+}
+
+impl Seen {
+    fn look(&mut self, suite: &Suite, directory: &Path) -> Outcome<()> {
+        self.files += 1;
+        let mut child = suite
+            .ask(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let ended = kit::until(Duration::from_secs(3), || !matches!(child.try_wait(), Ok(None)));
+        if ended.is_none() {
+            self.hangs += 1;
+            child.kill()?;
+        }
+        let answer = child.wait_with_output()?;
+        if ended.is_some() && answer.status.signal().is_some() {
+            self.crashes += 1;
+        }
+        let text = String::from_utf8_lossy(&answer.stdout).into_owned();
+        if let Some((_, rest)) = text.split_once("pid ") {
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            let lives = digits.parse().is_ok_and(kit::lives);
+            self.invented += u64::from(!lives);
+        }
+        Ok(())
+    }
+}

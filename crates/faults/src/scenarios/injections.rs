@@ -1,0 +1,303 @@
+//! One system call of a program fails once.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use dt_testkit::Running;
+
+use crate::kit::{self, Outcome};
+use crate::lines::{self, Tally};
+use crate::points::{self, Point};
+use crate::report::Cell;
+use crate::scenarios::{Size, logs};
+use crate::suite::{Suite, Word};
+use crate::tree::{Shape, Tree};
+
+/// A program that is started again when it dies, as whoever looks after it would.
+struct Kept<'a> {
+    tree: &'a Tree<'a>,
+    words: Vec<OsString>,
+    running: Running,
+    deaths: u64,
+}
+
+impl<'a> Kept<'a> {
+    /// The first time with options for strace.
+    fn start(tree: &'a Tree<'a>, options: &[String], words: Vec<OsString>) -> Outcome<Self> {
+        let mut first: Vec<OsString> = vec!["strace".into()];
+        first.extend(options.iter().map(OsString::from));
+        first.extend(words.iter().cloned());
+        let running = tree.start(&first)?;
+        Ok(Self {
+            tree,
+            words,
+            running,
+            deaths: 0,
+        })
+    }
+
+    fn keep(&mut self) {
+        if self.running.ended().is_some() {
+            self.deaths += 1;
+            // Not in a circle that keeps the machine busy.
+            std::thread::sleep(Duration::from_millis(100));
+            if let Ok(next) = self.tree.start(&self.words) {
+                self.running = next;
+            }
+        }
+    }
+}
+
+/// What came of one fault.
+#[derive(Default)]
+struct Verdict {
+    died: bool,
+    silent: bool,
+    two: bool,
+    /// What did not happen in time.
+    late: Option<String>,
+    tally: Tally,
+}
+
+/// Adds up, and tells on standard error what was wrong where.
+fn judge(suite: &Suite, verdicts: Vec<(Point, Outcome<Verdict>)>, lines: bool) -> Cell {
+    let faults = verdicts.len();
+    let (mut died, mut silent, mut two, mut late) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let mut tally = Tally::default();
+    for (point, verdict) in verdicts {
+        let verdict = verdict.unwrap_or_else(|error| Verdict {
+            late: Some(error.to_string()),
+            ..Verdict::default()
+        });
+        died += u64::from(verdict.died);
+        silent += u64::from(verdict.died && verdict.silent);
+        two += u64::from(verdict.two);
+        late += u64::from(verdict.late.is_some());
+        tally += verdict.tally;
+        let mut wrong = verdict.late.unwrap_or_default();
+        if verdict.two {
+            wrong += " two copies";
+        }
+        if verdict.died && verdict.silent {
+            wrong += " died without a word";
+        }
+        if !verdict.tally.is_complete() {
+            wrong += &format!(" {:?}", verdict.tally);
+        }
+        if !wrong.is_empty() {
+            eprintln!("dt-faults: {}: {point}: {}", suite.name, wrong.trim());
+        }
+    }
+    let cell = Cell::new()
+        .says(format_args!("{faults} faults"))
+        .says(format_args!("{died} died"))
+        .none(silent, "of them without a word")
+        .none(late, "late");
+    if lines {
+        logs::tallied(cell, tally)
+    } else {
+        cell.none(two, "two copies")
+    }
+}
+
+/// How long each step may take: a start is a second after the one before, and a
+/// program that has died and come again has another.
+const STEP: Duration = Duration::from_secs(4);
+
+/// Started, restarted, killed, stopped, with one fault in its supervisor.
+pub fn supervise(suite: &Suite, size: &Size) -> Outcome<Cell> {
+    if !points::have_strace() {
+        return Ok(Cell::without("no strace"));
+    }
+    let tree = Tree::new(suite);
+    let trace = tree.scratch.join("trace");
+    let options = ["-D".into(), "-o".into(), trace.to_string_lossy().into_owned()];
+    let untouched = a_life(&tree, &options)?;
+    if let Some(late) = untouched.late {
+        return Err(late.into());
+    }
+    let points = points::points(&tree.said("trace"), size.faults);
+    drop(tree);
+    let verdicts = points::at_each(&points, |point| {
+        a_life(&Tree::new(suite), &points::injection(point))
+    });
+    Ok(judge(suite, verdicts, false))
+}
+
+fn a_life(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
+    tree.service("s", Shape::PLAIN)?;
+    let directory = tree.directory("s");
+    let suite = tree.suite;
+    let mut kept = Kept::start(tree, options, suite.supervisor(&directory))?;
+    let mut two = false;
+    let mut old: Vec<u32> = Vec::new();
+    let mut late = None;
+    for step in ["start", "restart", "death", "down", "up"] {
+        match step {
+            "restart" => drop(suite.tell(Word::Term, &directory)),
+            "death" => old.iter().copied().for_each(kit::kill),
+            "down" => drop(suite.tell(Word::Down, &directory)),
+            "up" => drop(suite.tell(Word::Up, &directory)),
+            _ => {}
+        }
+        let done = kit::until(STEP, || {
+            kept.keep();
+            let copies = tree.copies("s");
+            two |= copies.len() > 1;
+            let said = suite.pid(&directory);
+            match (step, copies.as_slice()) {
+                ("down", []) => said.is_none(),
+                ("down", _) => false,
+                (_, [pid]) => said == Some(*pid) && !old.contains(pid),
+                _ => false,
+            }
+        });
+        if done.is_none() {
+            late = Some(format!("{step} is late"));
+            break;
+        }
+        old.extend(tree.copies("s"));
+    }
+    Ok(Verdict {
+        died: kept.deaths > 0,
+        silent: tree.said("err").is_empty(),
+        two,
+        late,
+        tally: Tally::default(),
+    })
+}
+
+/// A tree with a log; its supervisor dies, a service is added, with one fault in the
+/// scanner.
+pub fn svscan(suite: &Suite, size: &Size) -> Outcome<Cell> {
+    if !points::have_strace() {
+        return Ok(Cell::without("no strace"));
+    }
+    let tree = Tree::new(suite);
+    let trace = tree.scratch.join("trace");
+    let options = ["-D".into(), "-o".into(), trace.to_string_lossy().into_owned()];
+    let untouched = a_tree(&tree, &options)?;
+    if let Some(late) = untouched.late {
+        return Err(late.into());
+    }
+    let points = points::points(&tree.said("trace"), size.faults);
+    drop(tree);
+    let verdicts = points::at_each(&points, |point| {
+        a_tree(&Tree::new(suite), &points::injection(point))
+    });
+    let two = verdicts.iter().filter(|(_, verdict)| verdict.as_ref().is_ok_and(|it| it.two));
+    let two = two.count();
+    let cell = judge(suite, verdicts, true);
+    Ok(cell.judged(format_args!("{two} two copies"), two == 0 || suite.name != "ours"))
+}
+
+fn a_tree(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
+    tree.service("a", Shape::LOGGED)?;
+    let suite = tree.suite;
+    let mut kept = Kept::start(tree, options, suite.scanner(Path::new("sc")))?;
+    let mut two = false;
+    let mut late = None;
+    let mut killed = Vec::new();
+    for step in ["start", "supervisor's death", "new service"] {
+        match step {
+            "supervisor's death" => {
+                killed = tree.supervisors("a");
+                killed.iter().copied().for_each(kit::kill);
+            }
+            "new service" => tree.service("b", Shape::PLAIN)?,
+            _ => {}
+        }
+        // One suite looks each five seconds.
+        let done = kit::until(STEP + Duration::from_secs(5), || {
+            kept.keep();
+            two |= tree.copies("a").len() > 1;
+            let supervisors = tree.supervisors("a");
+            let fresh = !supervisors.is_empty() && !supervisors.iter().any(|pid| killed.contains(pid));
+            match step {
+                "new service" => tree.is_up("b"),
+                _ => fresh && tree.is_up("a") && !tree.loggers("a").is_empty(),
+            }
+        });
+        if done.is_none() {
+            late = Some(format!("{step} is late"));
+            break;
+        }
+    }
+    let tally = tree.stop_and_tally(&["a".to_owned()]);
+    Ok(Verdict {
+        died: kept.deaths > 0,
+        silent: tree.said("err").is_empty(),
+        two,
+        late,
+        tally,
+    })
+}
+
+/// Some hundred lines, several finished files, with one fault in the logger.
+pub fn log(suite: &Suite, size: &Size) -> Outcome<Cell> {
+    if !points::have_strace() {
+        return Ok(Cell::without("no strace"));
+    }
+    let tree = Tree::new(suite);
+    let trace = tree.scratch.join("trace");
+    let options = ["-D".into(), "-o".into(), trace.to_string_lossy().into_owned()];
+    a_log(&tree, &options)?;
+    let points = points::points(&tree.said("trace"), size.faults.map(|some| some * 3));
+    drop(tree);
+    let verdicts = points::at_each(&points, |point| {
+        a_log(&Tree::new(suite), &points::injection(point))
+    });
+    Ok(judge(suite, verdicts, true))
+}
+
+fn a_log(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
+    const LINES: u64 = 400;
+    let (input, mut output) = std::io::pipe()?;
+    // Less than a pipe holds.
+    for number in 1..=LINES {
+        output.write_all(lines::line(logs::IDENTITY, number).as_bytes())?;
+    }
+    drop(output);
+    let logger = tree.suite.logger(tree.scratch.path(), 4096, 1000)?;
+    let mut words: Vec<OsString> = vec!["strace".into()];
+    words.extend(options.iter().map(OsString::from));
+    words.extend(logger.iter().cloned());
+    let mut verdict = Verdict::default();
+    let ended = kit::until(Duration::from_secs(20), || {
+        let run = || -> Outcome<Option<i32>> {
+            let mut command = tree.command(&words)?;
+            command.stdin(Stdio::from(input.try_clone()?)).stdout(Stdio::null());
+            command.stderr(tree.adding_to("err")?);
+            let mut running = Running::start(&mut command, &tree.scratch);
+            kit::until(Duration::from_secs(10), || running.ended().is_some());
+            Ok(running.ended())
+        };
+        match run() {
+            Ok(Some(0)) => true,
+            Ok(Some(_)) => {
+                verdict.died = true;
+                words.clone_from(&logger);
+                false
+            }
+            Ok(None) => {
+                verdict.late = Some("does not come to an end".to_owned());
+                true
+            }
+            Err(error) => {
+                verdict.late = Some(error.to_string());
+                true
+            }
+        }
+    });
+    if ended.is_none() {
+        verdict.late = Some("gives up each time".to_owned());
+    }
+    verdict.silent = tree.said("err").is_empty();
+    let counts = HashMap::from([(logs::IDENTITY.to_owned(), LINES)]);
+    verdict.tally = lines::tally(&tree.scratch.join("main"), &counts);
+    Ok(verdict)
+}

@@ -1,0 +1,66 @@
+//! What is done to a suite, one function a scenario.
+
+mod control;
+mod injections;
+mod kills;
+mod logs;
+mod shortage;
+mod steady;
+
+use crate::kit::Outcome;
+use crate::report::Cell;
+use crate::suite::Suite;
+
+/// How much of it.
+pub struct Size {
+    /// Services where several are hurt at a time.
+    pub services: usize,
+    /// How often each of them is hurt.
+    pub rounds: usize,
+    /// Kills of a logger.
+    pub kills: u32,
+    /// At how many calls of a program something is made to fail; each call with
+    /// each error if there is no number.
+    pub faults: Option<usize>,
+}
+
+impl Size {
+    /// For each day: under a minute for one suite.
+    pub const SHORT: Self = Self {
+        services: 5,
+        rounds: 2,
+        kills: 40,
+        faults: Some(24),
+    };
+    /// Before a release.
+    pub const LONG: Self = Self {
+        services: 50,
+        rounds: 20,
+        kills: 1000,
+        faults: None,
+    };
+}
+
+type Scenario = fn(&Suite, &Size) -> Outcome<Cell>;
+
+/// In the table's order.
+pub const ALL: &[(&str, Scenario)] = &[
+    ("kill-supervise", kills::supervise),
+    ("kill-svscan", kills::svscan),
+    ("kill-multilog", logs::kill_medium),
+    ("kill-multilog-saturated", logs::kill_saturated),
+    ("inject-supervise", injections::supervise),
+    ("inject-svscan", injections::svscan),
+    ("inject-log", injections::log),
+    ("fork-failure", shortage::forks),
+    ("fd-exhaustion", shortage::descriptors),
+    ("disk-full", shortage::disk),
+    ("read-only", shortage::read_only),
+    ("control-flood", control::flood),
+    ("control-held", control::held),
+    ("status-reads", control::status_reads),
+    ("log-stopped", logs::stopped),
+    ("clock-step", logs::clock_step),
+    ("pacing", steady::pacing),
+    ("identity", steady::identity),
+];

@@ -1,0 +1,184 @@
+//! No processes, no descriptors, no space.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use dt_os::signals::Signal;
+use dt_testkit::Running;
+
+use crate::kit::{self, Outcome};
+use crate::lines;
+use crate::points;
+use crate::report::Cell;
+use crate::scenarios::{Size, logs};
+use crate::suite::{Suite, Word};
+use crate::tree::{BOUND, Shape, Tree};
+
+/// Each fork of a supervisor fails for two seconds.
+pub fn forks(suite: &Suite, size: &Size) -> Outcome<Cell> {
+    if !points::have_strace() {
+        return Ok(Cell::without("no strace"));
+    }
+    let tree = Tree::new(suite);
+    let names = tree.services(size.services.min(5), Shape::PLAIN)?;
+    let mut running = Vec::new();
+    for name in &names {
+        let mut words: Vec<OsString> = ["strace", "-D", "-o", "/dev/null", "-e"]
+            .map(OsString::from)
+            .to_vec();
+        words.push("inject=clone,clone3,fork,vfork:error=EAGAIN".into());
+        words.extend(suite.supervisor(&tree.directory(name)));
+        running.push(tree.start(&words)?);
+    }
+    let asks = |name: &str, what: &str| {
+        let answer = suite.ask(&tree.directory(name)).output();
+        answer.is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).contains(what))
+    };
+    kit::must("supervisors answer", BOUND, || names.iter().all(|name| asks(name, "want up")))?;
+    std::thread::sleep(Duration::from_millis(500));
+    for name in &names {
+        suite.tell(Word::Down, &tree.directory(name));
+    }
+    let answered = kit::until(Duration::from_millis(1500), || {
+        !names.iter().any(|name| asks(name, "want up"))
+    });
+    for name in &names {
+        suite.tell(Word::Up, &tree.directory(name));
+    }
+    std::thread::sleep(Duration::from_millis(1500).saturating_sub(answered.unwrap_or_default()));
+    for one in &running {
+        let status = fs::read_to_string(format!("/proc/{}/status", one.pid()))?;
+        let tracer = kit::field(&status, "TracerPid:").unwrap_or_default();
+        // Told to end, it lets go of what it traces.
+        kit::signal(u32::try_from(tracer)?, Signal::SIGTERM);
+    }
+    let up = kit::until(Duration::from_secs(65), || names.iter().all(|name| tree.is_up(name)));
+    Ok(Cell::new()
+        .judged(format_args!("answers in {}", kit::seconds(answered)), kit::within(answered, 0.5))
+        .judged(format_args!("all up {} after", kit::seconds(up)), kit::within(up, 3.0)))
+}
+
+/// 24 descriptors for 30 services with logs.
+pub fn descriptors(suite: &Suite, _: &Size) -> Outcome<Cell> {
+    let tree = Tree::new(suite);
+    let names = tree.services(30, Shape { pause: Duration::from_millis(100), ..Shape::LOGGED })?;
+    let mut words: Vec<OsString> = ["sh", "-c", "ulimit -n 24; exec \"$@\"", "sh"]
+        .map(OsString::from)
+        .to_vec();
+    words.extend(suite.scanner(Path::new("sc")));
+    let mut scanner = tree.start(&words)?;
+    let is_up = |name: &&String| tree.is_up(name);
+    let all_up = || names.iter().all(|name| is_up(&name));
+    kit::until(Duration::from_secs(6), all_up);
+    if let Some(code) = scanner.ended() {
+        return Ok(Cell::new().judged(format_args!("the scanner ends with {code}"), false));
+    }
+    let up: Vec<&String> = names.iter().filter(is_up).collect();
+    let mut cell = Cell::new().says(format_args!("{} of {} up", up.len(), names.len()));
+    if let Some(name) = up.first() {
+        let old = tree.supervisors(name);
+        old.iter().copied().for_each(kit::kill);
+        let back = kit::until(BOUND, || {
+            let now = tree.supervisors(name);
+            !now.is_empty() && !now.iter().any(|pid| old.contains(pid)) && tree.is_up(name)
+        });
+        let text = format!("a dead one back after {}", kit::seconds(back));
+        cell = cell.judged(text, kit::within(back, 2.0));
+    }
+    let mut room = Command::new("prlimit");
+    room.arg(format!("--pid={}", scanner.pid())).arg("--nofile=4096:4096");
+    if !room.stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        return Ok(cell.says("no prlimit to make room"));
+    }
+    let all = kit::until(BOUND, all_up);
+    Ok(cell.judged(format_args!("all up {} after room", kit::seconds(all)), kit::within(all, 6.0)))
+}
+
+/// Words that run a script where it may mount; none where that is forbidden.
+fn unshared() -> Option<Vec<OsString>> {
+    let ways = [&["unshare", "-m"][..], &["unshare", "-Urm"]];
+    let works = |way: &&&[&str]| {
+        let mut words = way.iter();
+        let test = "mount -t tmpfs none /tmp";
+        let mut command = Command::new(words.next().copied().unwrap_or("false"));
+        command.args(words).args(["sh", "-c", test]).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let way = ways.iter().find(works)?;
+    Some(way.iter().map(Into::into).collect())
+}
+
+/// A small file system is full for two seconds while lines come.
+pub fn disk(suite: &Suite, _: &Size) -> Outcome<Cell> {
+    let Some(mut words) = unshared() else {
+        return Ok(Cell::without("may not mount"));
+    };
+    const LINES: u64 = 2000;
+    let tree = Tree::new(suite);
+    tree.scratch.directory("fs");
+    let script = "mount -t tmpfs -o size=600k,mode=755 none fs && mkdir fs/main && cd fs &&
+        { test ! -e ../main/config || cp ../main/config main; } &&
+        \"$@\" <../fifo; echo $? >../code; exec sleep 1000";
+    words.extend(["sh", "-c", script, "sh"].map(OsString::from));
+    words.extend(suite.logger(tree.scratch.path(), 16_384, 1000)?);
+    let fifo = tree.scratch.join("fifo");
+    dt_os::file::make_fifo(&fifo, 0o600)?;
+    let keeper = tree.start(&words)?;
+    let place = format!("/proc/{}/root{}/fs", keeper.pid(), tree.scratch.path().display());
+    let log = Path::new(&place).join("main");
+    kit::must("the logger is up", BOUND, || log.join("current").exists())?;
+    let filler = Path::new(&place).join("filler");
+    let mut full = fs::File::create(&filler)?;
+    while full.write_all(&[b'.'; 4096]).is_ok() {}
+    drop(full);
+    let counts = HashMap::from([(logs::IDENTITY.to_owned(), LINES)]);
+    let mut pipe = fs::File::options().write(true).open(&fifo)?;
+    let writer = std::thread::spawn(move || {
+        let text: String = (1..=LINES).map(|number| lines::line(logs::IDENTITY, number)).collect();
+        pipe.write_all(text.as_bytes())
+    });
+    std::thread::sleep(Duration::from_secs(2));
+    let before = lines::tally(&log, &counts).lost;
+    fs::remove_file(&filler)?;
+    let goes_on = kit::until(BOUND, || lines::tally(&log, &counts).lost < before);
+    let ended = kit::until(BOUND, || tree.scratch.join("code").exists());
+    writer.join().map_err(|_| "the writer panicked")??;
+    let tally = lines::tally(&log, &counts);
+    let cell = Cell::new()
+        .judged(format_args!("goes on after {}", kit::seconds(goes_on)), kit::within(goes_on, 0.5))
+        .judged(format_args!("ends with {}", tree.said("code").trim()), ended.is_some());
+    Ok(logs::tallied(cell, tally))
+}
+
+/// Started where nothing can be written, they say so and do not spin.
+pub fn read_only(suite: &Suite, _: &Size) -> Outcome<Cell> {
+    let Some(unshared) = unshared() else {
+        return Ok(Cell::without("may not mount"));
+    };
+    let tree = Tree::new(suite);
+    tree.service("s", Shape::PLAIN)?;
+    let directory = tree.directory("s");
+    let logger = suite.logger(&directory, 16_384, 10)?;
+    let mut cell = Cell::new();
+    let script = "mount --bind sc/s sc/s && mount -o remount,bind,ro sc/s && cd sc/s && exec \"$@\"";
+    for (name, program) in [("supervisor", suite.supervisor(Path::new("."))), ("logger", logger)] {
+        let mut words = unshared.clone();
+        words.extend(["sh", "-c", script, "sh"].map(OsString::from));
+        words.extend(program);
+        let mut running: Running = tree.start_saying(&words, name)?;
+        let ended = kit::until(Duration::from_secs(2), || running.ended().is_some());
+        let spent = kit::cpu(running.pid());
+        let said = !tree.said(name).is_empty();
+        let does = match (ended, running.ended()) {
+            (Some(_), Some(code)) => format!("{name} ends with {code}"),
+            _ => format!("{name} tries again"),
+        };
+        cell = cell.judged(does, said && spent < Duration::from_millis(200));
+    }
+    Ok(cell)
+}

@@ -1,0 +1,89 @@
+//! What must hold with nothing hurt at all.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::kit::{self, Outcome};
+use crate::lines;
+use crate::report::Cell;
+use crate::scenarios::Size;
+use crate::suite::Suite;
+use crate::tree::{BOUND, Shape, Tree};
+
+/// A service that dies at once is started a second apart.
+pub fn pacing(suite: &Suite, size: &Size) -> Outcome<Cell> {
+    let tree = Tree::new(suite);
+    let shape = Shape {
+        pause: Duration::ZERO,
+        lines: 1,
+        log: false,
+    };
+    let names = tree.services(size.services, shape)?;
+    let _scanner = tree.start(&suite.scanner(Path::new("sc")))?;
+    let starts = |name: &String| lines::counts(&tree.scratch.join("counts").join(name));
+    kit::must("each is started five times", BOUND, || {
+        names.iter().all(|name| starts(name).len() >= 5)
+    })?;
+    let mut gaps = Vec::new();
+    for name in &names {
+        let identities = starts(name).into_keys();
+        let moments = identities.filter_map(|it| it.split('.').nth(1)?.parse::<u64>().ok());
+        let mut moments: Vec<u64> = moments.collect();
+        moments.sort_unstable();
+        gaps.extend(moments.windows(2).map(|pair| match pair {
+            [a, b] => Duration::from_nanos(b - a).as_secs_f64(),
+            _ => 0.0,
+        }));
+    }
+    gaps.sort_by(f64::total_cmp);
+    let (Some(first), Some(last)) = (gaps.first(), gaps.last()) else {
+        return Err("no starts".into());
+    };
+    let middle = gaps.get(gaps.len() / 2).unwrap_or(first);
+    // A machine with other work to do is late, but never early.
+    Ok(Cell::new().judged(
+        format_args!("{first:.2} / {middle:.2} / {last:.2} s"),
+        *first > 0.9 && *middle < 1.5,
+    ))
+}
+
+/// A service has descriptors 0, 1 and 2, and no signal is blocked or ignored.
+pub fn identity(suite: &Suite, _: &Size) -> Outcome<Cell> {
+    let tree = Tree::new(suite);
+    let _script = tree
+        .scratch
+        .script("sc/s/run", "#!/bin/sh\nexec sleep 1000\n");
+    let place = tree.scratch.directory("sc/s/log");
+    let _logger = suite.logger(&place, 16_384, 5)?;
+    tree.scratch
+        .script("sc/s/log/run", "#!/bin/sh\nexec sleep 1000\n");
+    // What we were given ourselves by whoever started us.
+    let closing = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec \"$@\"";
+    let mut words: Vec<OsString> = ["sh", "-c", closing, "sh"].map(OsString::from).to_vec();
+    words.extend(suite.scanner(Path::new("sc")));
+    let _scanner = tree.start(&words)?;
+    let mut cell = Cell::new();
+    for directory in ["sc/s", "sc/s/log"] {
+        let directory = tree.scratch.join(directory);
+        let sleeper = || {
+            let pid = suite.pid(&directory)?;
+            let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+            (name == "sleep\n").then_some(pid)
+        };
+        kit::must("the service is up", BOUND, || sleeper().is_some())?;
+        let pid = sleeper().ok_or("the service is up no more")?;
+        let stray = kit::descriptors(pid).saturating_sub(3);
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let signals = ["SigBlk:", "SigIgn:"].iter().filter(|name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(**name));
+            line.is_none_or(|mask| u64::from_str_radix(mask.trim(), 16) != Ok(0))
+        });
+        let masked = signals.count();
+        cell = cell
+            .judged(format_args!("{stray} stray descriptors"), stray == 0)
+            .judged(format_args!("{masked} signal masks"), masked == 0);
+    }
+    Ok(cell)
+}

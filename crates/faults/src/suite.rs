@@ -1,0 +1,166 @@
+//! How each suite is started, told things and asked.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::ValueEnum;
+
+use crate::kit::Outcome;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Ours are of this kind as well
+    Daemontools,
+    Runit,
+    S6,
+}
+
+/// What a supervisor is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    Down,
+    Up,
+    Term,
+}
+
+/// One suite of programs.
+pub struct Suite {
+    pub name: String,
+    pub kind: Kind,
+    directory: PathBuf,
+}
+
+impl Suite {
+    pub fn new(kind: Kind, directory: PathBuf) -> Self {
+        let name = match (kind, directory == Path::new("/usr/bin")) {
+            (Kind::Daemontools, true) => "daemontools",
+            (Kind::Daemontools, false) => "ours",
+            (Kind::Runit, _) => "runit",
+            (Kind::S6, _) => "s6",
+        };
+        Self {
+            name: name.to_owned(),
+            kind,
+            directory,
+        }
+    }
+
+    pub fn is_installed(&self) -> bool {
+        self.directory.join(self.choose("svscan", "runsvdir", "s6-svscan")).is_file()
+    }
+
+    const fn choose<T: Copy>(&self, daemontools: T, runit: T, s6: T) -> T {
+        match self.kind {
+            Kind::Daemontools => daemontools,
+            Kind::Runit => runit,
+            Kind::S6 => s6,
+        }
+    }
+
+    pub fn path(&self) -> OsString {
+        let mut path = self.directory.clone().into_os_string();
+        path.push(":/usr/bin:/bin:/usr/sbin:/sbin");
+        path
+    }
+
+    /// A program of the suite by its full name: an upgrade starts it again by that.
+    fn program(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// The words that start the scanner of a directory.
+    pub fn scanner(&self, directory: &Path) -> Vec<OsString> {
+        let program = self.program(self.choose("svscan", "runsvdir", "s6-svscan"));
+        let mut words = vec![program.into_os_string()];
+        if self.kind == Kind::S6 {
+            words.extend(["-c".into(), "1000".into()]);
+        }
+        words.push(directory.into());
+        words
+    }
+
+    /// What a supervisor is called.
+    pub const fn supervisor_name(&self) -> &'static str {
+        self.choose("supervise", "runsv", "s6-supervise")
+    }
+
+    /// What a logger is called.
+    pub const fn logger_name(&self) -> &'static str {
+        self.choose("multilog", "svlogd", "s6-log")
+    }
+
+    pub fn supervisor(&self, directory: &Path) -> Vec<OsString> {
+        vec![self.program(self.supervisor_name()).into(), directory.into()]
+    }
+
+    /// The words that start a logger which keeps all that it gets in `./main` of
+    /// `directory`, in files of `size` bytes; makes what it needs there.
+    pub fn logger(&self, directory: &Path, size: u32, count: u32) -> Outcome<Vec<OsString>> {
+        let program = self.program(self.logger_name());
+        let (size, count) = (format!("s{size}"), format!("n{count}"));
+        Ok(if self.kind == Kind::Runit {
+            fs::create_dir_all(directory.join("main"))?;
+            fs::write(directory.join("main/config"), format!("{size}\n{count}\n"))?;
+            vec![program.into(), "main".into()]
+        } else {
+            vec![program.into(), size.into(), count.into(), "./main".into()]
+        })
+    }
+
+    /// Tells the supervisor of a directory; gives whether it was told.
+    pub fn tell(&self, word: Word, directory: &Path) -> bool {
+        let letter = match word {
+            Word::Down => "d",
+            Word::Up => "u",
+            Word::Term => "t",
+        };
+        let mut command = Command::new(self.program(self.choose("svc", "sv", "s6-svc")));
+        if self.kind == Kind::Runit {
+            command.arg(letter);
+        } else {
+            command.arg(format!("-{letter}"));
+        }
+        silent(command.arg(directory)).is_ok_and(|status| status.success())
+    }
+
+    /// The process id that the suite says its service has.
+    pub fn pid(&self, directory: &Path) -> Option<u32> {
+        let text = self.status(directory)?;
+        // runit tells the log's after it.
+        let own = text.split(';').next()?;
+        let (_, rest) = own.split_once("(pid ")?;
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    }
+
+    /// The command that asks about a directory.
+    pub fn ask(&self, directory: &Path) -> Command {
+        let mut command = Command::new(self.program(self.choose("svstat", "sv", "s6-svstat")));
+        if self.kind == Kind::Runit {
+            command.arg("status");
+        }
+        command.arg(directory);
+        command
+    }
+
+    fn status(&self, directory: &Path) -> Option<String> {
+        let answer = self.ask(directory).stderr(Stdio::null()).output().ok()?;
+        Some(String::from_utf8_lossy(&answer.stdout).into_owned())
+    }
+
+    /// The FIFO that commands go into.
+    pub fn control(directory: &Path) -> PathBuf {
+        directory.join("supervise/control")
+    }
+}
+
+/// Runs a command whose output is nobody's business.
+fn silent(command: &mut Command) -> std::io::Result<std::process::ExitStatus> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+}
