@@ -101,6 +101,9 @@ fn finish(outcome: Outcome<bool>) -> ExitCode {
 impl Table {
     fn suites(&self) -> Outcome<Vec<Suite>> {
         let given = self.programs.clone().map_or_else(kit::beside_us, Ok)?;
+        let given = given
+            .canonicalize()
+            .map_err(|error| format!("{}: {error}", given.display()))?;
         let mut suites = vec![Suite::new(self.suite, given)];
         if self.compare {
             let others = [Kind::Daemontools, Kind::Runit, Kind::S6];

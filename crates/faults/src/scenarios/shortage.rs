@@ -178,6 +178,10 @@ pub fn read_only(suite: &Suite, _: &Size) -> Outcome<Cell> {
             (Some(_), Some(code)) => format!("{name} ends with {code}"),
             _ => format!("{name} tries again"),
         };
+        // What a shell says of a program that is not there.
+        if running.ended() == Some(127) {
+            return Err(tree.said(name).into());
+        }
         cell = cell.judged(does, said && spent < Duration::from_millis(200));
     }
     Ok(cell)
