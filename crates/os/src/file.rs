@@ -22,6 +22,13 @@ impl Directory {
         Ok(Self(open(Path::new(name.as_ref()), flags, Mode::empty())?))
     }
 
+    /// Opens the directory `name` of this one.
+    pub fn open_directory(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let name = Path::new(name.as_ref());
+        Ok(Self(openat(&self.0, name, flags, Mode::empty())?))
+    }
+
     /// Makes this the working directory, wherever it has been renamed to.
     pub fn enter(&self) -> io::Result<()> {
         Ok(nix::unistd::fchdir(&self.0)?)
@@ -155,6 +162,25 @@ pub fn lock_exclusive(file: &File, wait: bool) -> io::Result<()> {
         Errno::result(unsafe { libc::flock(number, how) })
     })?;
     Ok(())
+}
+
+/// Puts a file with this content in the place of `name`, whole: whoever opens that
+/// finds the old content or this. It is made as `new` first, in the same directory.
+pub fn replace(
+    name: impl AsRef<Path>,
+    new: impl AsRef<Path>,
+    mode: u32,
+    content: &[u8],
+) -> io::Result<()> {
+    let new = new.as_ref();
+    // One that a killed process left, or somebody's link to another file.
+    match std::fs::remove_file(new) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        Ok(()) | Err(_) => {}
+    }
+    let file = How::CREATE_NEW.mode(mode).open(new)?;
+    crate::descriptor::write_all(file, content)?;
+    std::fs::rename(new, name)
 }
 
 /// Whether `error` says that a FIFO has no reader.
