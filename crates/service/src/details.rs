@@ -294,8 +294,8 @@ pub struct Details {
     pub since: Duration,
     /// Until when it waits, counted from the boot; `None` is for as long as it takes.
     pub until: Option<Duration>,
-    /// Since when it is ready, counted from the boot; `None` is not ready, or that
-    /// nothing tells when it is.
+    /// Since when it is ready, counted from the boot; `None` is not ready. One that
+    /// has no way to tell is ready as soon as it is up.
     pub ready: Option<Duration>,
     /// The delay before a restart that is in force.
     pub restart_delay: Duration,

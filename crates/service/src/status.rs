@@ -236,17 +236,16 @@ impl StatusFile {
     /// it is no longer than that.
     pub const READ: usize = 2 * Block::LEN + 1;
 
-    /// Reads at least 18 bytes: byte 18 counts where there is one, a second block
-    /// only where the file ends with it. Longer files exist and have other things
-    /// there.
+    /// Reads at least 18 bytes: byte 18 counts where the file has one block or two,
+    /// the second block where it has two. Files of other lengths exist and have
+    /// other things there.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadStatus> {
         let main = Status::decode(bytes)?;
-        let after = |at: usize| bytes.get(at).copied();
+        // A byte or two cut off the end are what nobody needs.
+        let is_known = matches!(bytes.len(), 19..=20 | 38..=40);
+        let after = |at: usize| bytes.get(at).copied().filter(|_| is_known);
         let state = after(18).map(|byte| state(&main, byte, after(19).unwrap_or(0)));
-        let second = bytes.get(Block::LEN..).filter(|second| {
-            // 38 and 39 bytes are cut short within what nobody needs.
-            (Status::LEN..=Block::LEN).contains(&second.len())
-        });
+        let second = bytes.get(Block::LEN..).filter(|_| is_known);
         let log = second.and_then(|second| Status::decode(second).ok().map(|log| (second, log)));
         let log = log.map(|(second, status)| Block {
             status,
@@ -352,7 +351,9 @@ mod tests {
             let mut after = second.clone();
             after.resize(length, 0);
             let has_log = (20..=22).contains(&length);
+            let has_state = has_log || (1..=2).contains(&length);
             assert_eq!(file(&after).log.is_some(), has_log, "{length}");
+            assert_eq!(file(&after).state.is_some(), has_state, "{length}");
         }
     }
 

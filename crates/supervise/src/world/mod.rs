@@ -12,7 +12,6 @@ use dt_os::descriptor;
 use dt_os::exec::Image;
 use dt_os::process::{self, Birth, ChildSignal, Launch, Pid};
 use dt_os::signals::Signal;
-use dt_os::startup;
 use dt_os::wait::{self, Interest};
 use dt_service::deaths::Role;
 use dt_service::record::{LogRecord, More, Notice, What};
@@ -93,7 +92,7 @@ impl Kernel {
             probe: None,
             ledger,
             unrecorded: opened.is_err(),
-            run: Image::named(names::RUN, &[names::RUN], startup::environment())?,
+            run: Image::inheriting(names::RUN, &[names::RUN])?,
             people: People::new(),
             log: None,
             written: None,
@@ -429,7 +428,7 @@ impl World for Kernel {
         let child = if file == names::RUN {
             self.launch(&self.run, file, descriptors)?
         } else {
-            let image = Image::named(file, &[file], startup::environment())?;
+            let image = Image::inheriting(file, &[file])?;
             self.launch(&image, file, descriptors)?
         };
         self.record_start(whose, child.pid());
@@ -446,7 +445,7 @@ impl World for Kernel {
         let (pid, code) = (notice.pid.to_string(), code.to_string());
         let file = program(Unit::Notify, notice.role);
         let arguments = [file, notice.role.word(), what, &pid, &code];
-        let image = Image::named(file, &arguments, startup::environment())?;
+        let image = Image::inheriting(file, &arguments)?;
         let child = self.launch(&image, file, &[])?;
         self.people.notify = Person::new();
         self.people.notify.process = Some(ledger::incarnation_of(child.pid()));
