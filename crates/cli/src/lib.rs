@@ -5,9 +5,11 @@
 mod exit;
 pub mod getopt;
 mod message;
+mod quote;
 
 pub use exit::{Exit, Fatal};
 pub use message::{Message, warn};
+pub use quote::quote;
 
 use std::ffi::OsString;
 
