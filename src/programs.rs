@@ -15,6 +15,8 @@ pub const PROGRAMS: &[(&str, Program)] = &[
     ("softlimit", softlimit::run),
     ("supervise", supervise::run),
     ("svc", svc::run),
+    ("svcheck", svcheck::run),
+    ("svnew", svnew::run),
     ("svok", svok::run),
     ("svscan", svscan::run),
     ("svscanboot", svscanboot::run),

@@ -1,4 +1,5 @@
-//! `svcheck`: what will go wrong with a service directory.
+//! The program `svcheck`.
+
 fn main() -> dt_cli::Exit {
     dt_cli::program(svcheck::run)
 }

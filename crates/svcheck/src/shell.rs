@@ -219,7 +219,7 @@ impl Reader<'_> {
             if first.is_ascii_whitespace() || matches!(first, b'(' | b'|') {
                 self.advance(1);
             } else {
-                let _ = self.word();
+                self.pass_word();
             }
         }
     }
@@ -336,7 +336,7 @@ impl Reader<'_> {
             match byte {
                 b';' | b'\n' => return,
                 b' ' | b'\t' | b'(' | b')' | b'<' | b'>' | b'&' | b'|' => self.advance(1),
-                _ => drop(self.word()),
+                _ => self.pass_word(),
             }
         }
     }
@@ -394,6 +394,15 @@ impl Reader<'_> {
             }
         }
         word
+    }
+
+    /// Passes over a word, or over the byte of which none can be made.
+    fn pass_word(&mut self) {
+        let before = self.rest.len();
+        let _ = self.word();
+        if self.rest.len() == before {
+            self.advance(1);
+        }
     }
 
     fn single_quoted(&mut self, word: &mut Word) {
