@@ -270,9 +270,10 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
     ),
 ];
 
-/// How the program of this command is kept from leaving, where it would leave.
+/// How the program of this command, run in the directory `home`, is kept from
+/// leaving, where it would leave.
 #[must_use]
-pub fn remedy(chain: &Chain<'_>) -> Option<&'static str> {
+pub fn remedy(chain: &Chain<'_>, home: &Path) -> Option<&'static str> {
     // What runs under fghack is meant to leave.
     if chain.has("fghack") {
         return None;
@@ -292,9 +293,9 @@ pub fn remedy(chain: &Chain<'_>) -> Option<&'static str> {
         LeavesUnless(stay) => {
             arguments.iter().all(|word| word.literal().is_some())
                 && !has_option(arguments, stay)
-                && !(name == "nginx" && nginx_is_told_to_stay(arguments))
+                && !(name == "nginx" && nginx_is_told_to_stay(arguments, home))
         }
-        StaysUnless(_) if name == "redis-server" => redis_leaves(arguments),
+        StaysUnless(_) if name == "redis-server" => redis_leaves(arguments, home),
         // Those of a program that runs another are the other's.
         StaysUnless(leave) if name == "docker" || name == "podman" => {
             container_leaves(arguments, leave)
@@ -339,7 +340,7 @@ fn container_leaves(arguments: &[Word], leave: &[&str]) -> bool {
 }
 
 /// By `-g 'daemon off;'`, or in its configuration.
-fn nginx_is_told_to_stay(arguments: &[Word]) -> bool {
+fn nginx_is_told_to_stay(arguments: &[Word], home: &Path) -> bool {
     let off = |text: &[u8]| {
         let words: Vec<&[u8]> = words(text).collect();
         words.windows(2).any(|pair| {
@@ -354,11 +355,11 @@ fn nginx_is_told_to_stay(arguments: &[Word]) -> bool {
         .find(|pair| pair.first().is_some_and(|word| word.bytes() == b"-c"));
     let configuration = after_c.and_then(|pair| pair.get(1)?.literal());
     let configuration = configuration.unwrap_or(OsStr::new("/etc/nginx/nginx.conf"));
-    off(&without_comments(Path::new(configuration)))
+    off(&without_comments(&home.join(configuration)))
 }
 
 /// By `--daemonize yes`, or in its configuration and not otherwise.
-fn redis_leaves(arguments: &[Word]) -> bool {
+fn redis_leaves(arguments: &[Word], home: &Path) -> bool {
     let said = arguments.windows(2).rev().find_map(|pair| match pair {
         [option, value] if option.bytes() == b"--daemonize" => Some(value.bytes() == b"yes"),
         _ => None,
@@ -366,7 +367,7 @@ fn redis_leaves(arguments: &[Word]) -> bool {
     said.unwrap_or_else(|| {
         let configuration = arguments.first().and_then(Word::literal);
         let text = configuration
-            .map(|name| without_comments(Path::new(name)))
+            .map(|name| without_comments(&home.join(name)))
             .unwrap_or_default();
         let words: Vec<&[u8]> = words(&text).collect();
         words
@@ -399,7 +400,7 @@ mod tests {
 
     fn leaves(line: &str) -> bool {
         let commands = shell::commands(line.as_bytes());
-        remedy(&chain::follow(commands[0].call())).is_some()
+        remedy(&chain::follow(commands[0].call()), Path::new("/")).is_some()
     }
 
     #[test]
