@@ -15,11 +15,21 @@ use crate::shell::Word;
 enum Habit {
     /// Leaves, unless one of these is among its arguments.
     LeavesUnless(&'static [&'static str]),
+    /// The same, and unless its configuration says one of these words of the second
+    /// after the first. Where the configuration is nobody knows if it is neither an
+    /// argument nor in the usual place.
+    LeavesUnlessSaid(&'static [&'static str], Said),
     /// Stays, unless one of these is.
     StaysUnless(&'static [&'static str]),
 }
 
-use Habit::{LeavesUnless, StaysUnless};
+struct Said {
+    word: &'static str,
+    stays: &'static [&'static str],
+    usually: &'static str,
+}
+
+use Habit::{LeavesUnless, LeavesUnlessSaid, StaysUnless};
 
 /// Each program, its habit, and how it is told to stay.
 const DAEMONS: &[(&str, Habit, &str)] = &[
@@ -57,7 +67,14 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
     ("chronyd", LeavesUnless(&["-d", "-n", "-x"]), "add -n"),
     (
         "clamd",
-        LeavesUnless(&["-F", "--foreground", "--foreground=yes"]),
+        LeavesUnlessSaid(
+            &["-F", "--foreground", "--foreground=yes"],
+            Said {
+                word: "Foreground",
+                stays: &["true", "yes", "1"],
+                usually: "/etc/clamav/clamd.conf",
+            },
+        ),
         "add --foreground",
     ),
     ("collectd", LeavesUnless(&["-f", "-t", "-T"]), "add -f"),
@@ -111,11 +128,17 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
         "leave out -d",
     ),
     ("mongod", StaysUnless(&["--fork"]), "leave out --fork"),
-    ("monit", LeavesUnless(&["-I"]), "add -I"),
     (
-        "mosquitto",
-        StaysUnless(&["-d", "--daemon"]),
-        "leave out -d",
+        "monit",
+        LeavesUnlessSaid(
+            &["-I"],
+            Said {
+                word: "set",
+                stays: &["init"],
+                usually: "/etc/monit/monitrc",
+            },
+        ),
+        "add -I",
     ),
     (
         "mysqld",
@@ -143,7 +166,14 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
     ("openvpn", StaysUnless(&["--daemon"]), "leave out --daemon"),
     (
         "php-fpm",
-        LeavesUnless(&["-F", "--nodaemonize", "-y", "--fpm-config", "-t"]),
+        LeavesUnlessSaid(
+            &["-F", "--nodaemonize", "-t"],
+            Said {
+                word: "daemonize",
+                stays: &["no", "0", "false", "off"],
+                usually: "/etc/php-fpm.conf",
+            },
+        ),
         "add --nodaemonize",
     ),
     (
@@ -217,7 +247,14 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
     ),
     (
         "supervisord",
-        LeavesUnless(&["-n", "--nodaemon"]),
+        LeavesUnlessSaid(
+            &["-n", "--nodaemon"],
+            Said {
+                word: "nodaemon",
+                stays: &["true", "yes", "1", "on"],
+                usually: "/etc/supervisor/supervisord.conf",
+            },
+        ),
         "add --nodaemon",
     ),
     (
@@ -295,6 +332,11 @@ pub fn remedy(chain: &Chain<'_>, home: &Path) -> Option<&'static str> {
                 && !has_option(arguments, stay)
                 && !(name == "nginx" && nginx_is_told_to_stay(arguments, home))
         }
+        LeavesUnlessSaid(stay, said) => {
+            arguments.iter().all(|word| word.literal().is_some())
+                && !has_option(arguments, stay)
+                && said.is_not_in(arguments, home)
+        }
         StaysUnless(_) if name == "redis-server" => redis_leaves(arguments, home),
         // Those of a program that runs another are the other's.
         StaysUnless(leave) if name == "docker" || name == "podman" => {
@@ -303,6 +345,36 @@ pub fn remedy(chain: &Chain<'_>, home: &Path) -> Option<&'static str> {
         StaysUnless(leave) => has_word(arguments, leave),
     };
     leaves.then_some(*remedy)
+}
+
+impl Said {
+    /// Whether there is a configuration, and it does not say so.
+    fn is_not_in(&self, arguments: &[Word], home: &Path) -> bool {
+        let named = arguments
+            .iter()
+            .filter_map(Word::literal)
+            .map(|name| home.join(name));
+        let text = named
+            .chain([self.usually.into()])
+            .map(|path| without_comments(&path));
+        let Some(mut text) = text.into_iter().find(|text| !text.is_empty()) else {
+            return false;
+        };
+        for byte in &mut text {
+            if matches!(byte, b'=' | b';' | b'"') {
+                *byte = b' ';
+            }
+        }
+        let words: Vec<&[u8]> = words(&text).collect();
+        let says = |pair: &[&[u8]]| match pair {
+            [first, second] => {
+                *first == self.word.as_bytes()
+                    && self.stays.iter().any(|stays| *second == stays.as_bytes())
+            }
+            _ => false,
+        };
+        !words.windows(2).any(says)
+    }
 }
 
 fn is_init_script(program: &Word) -> bool {
@@ -381,13 +453,13 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|word| !word.is_empty())
 }
 
-/// An ordinary file's lines without those that begin with `#`; nothing where it
+/// An ordinary file's lines without comments; nothing where it
 /// cannot be read.
 fn without_comments(path: &Path) -> Vec<u8> {
     let text = crate::world::read(path).unwrap_or_default();
     let lines = text.split_inclusive(|byte| *byte == b'\n');
     lines
-        .filter(|line| !line.trim_ascii_start().starts_with(b"#"))
+        .filter(|line| !matches!(line.trim_ascii_start().first(), Some(b'#' | b';')))
         .flatten()
         .copied()
         .collect()
@@ -411,7 +483,6 @@ mod tests {
             "exec setuidgid root cron",
             "exec redis-server --daemonize yes",
             "exec memcached -d -u nobody",
-            "exec /usr/sbin/php-fpm8.2",
             "exec docker run -d --rm x",
             "exec docker compose up -d",
             "/etc/init.d/foo start",
@@ -438,6 +509,8 @@ mod tests {
             "exec fghack nginx",
             "exec postgres -D /var/lib/postgresql",
             "exec apache2 -D FOREGROUND",
+            "exec php-fpm8.2 -y /no/such.conf",
+            "exec supervisord -c /no/such.conf",
             "exec prog -d",
         ] {
             assert!(!leaves(line), "{line}");

@@ -279,6 +279,17 @@ fn a_daemons_configuration_is_found_where_it_runs() {
     assert_eq!(found(scratch.path()), [""; 0]);
     fs::write(scratch.path().join("redis.conf"), "port 0\ndaemonize yes\n").unwrap();
     assert_eq!(found(scratch.path()), ["run:3 background"]);
+
+    let run = "#!/bin/sh\nexec 2>&1\nexec php-fpm8.2 -y ./fpm.conf\n";
+    service(scratch.path(), run, LOG);
+    fs::write(scratch.path().join("fpm.conf"), "[global]\ndaemonize=no\n").unwrap();
+    assert_eq!(found(scratch.path()), [""; 0]);
+    fs::write(
+        scratch.path().join("fpm.conf"),
+        "[global]\n;daemonize = no\ndaemonize = yes\n",
+    )
+    .unwrap();
+    assert_eq!(found(scratch.path()), ["run:3 background"]);
 }
 
 #[test]
