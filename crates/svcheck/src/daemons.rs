@@ -141,6 +141,11 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
         "add -I",
     ),
     (
+        "mosquitto",
+        StaysUnless(&["-d", "--daemon"]),
+        "leave out -d",
+    ),
+    (
         "mysqld",
         StaysUnless(&["--daemonize", "-D"]),
         "leave out --daemonize",
@@ -473,6 +478,11 @@ mod tests {
     fn leaves(line: &str) -> bool {
         let commands = shell::commands(line.as_bytes());
         remedy(&chain::follow(commands[0].call()), Path::new("/")).is_some()
+    }
+
+    #[test]
+    fn the_table_is_sorted() {
+        assert!(DAEMONS.is_sorted_by(|one, next| one.0 < next.0));
     }
 
     #[test]
