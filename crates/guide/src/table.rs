@@ -1,0 +1,273 @@
+//! The guides, by name.
+
+use crate::{Flag, Guide, Kind, Operand, Word};
+
+const fn flag(name: &'static str, what: &'static str) -> Flag {
+    let value = None;
+    Flag { name, value, what }
+}
+
+const fn valued(name: &'static str, value: Operand, what: &'static str) -> Flag {
+    let value = Some(value);
+    Flag { name, value, what }
+}
+
+const fn word(first: &'static str, rest: &'static str, kind: Kind, what: &'static str) -> Word {
+    Word {
+        first,
+        rest,
+        kind,
+        what,
+    }
+}
+
+const fn one(name: &'static str, kind: Kind) -> Operand {
+    let many = false;
+    Operand { name, kind, many }
+}
+
+const fn many(name: &'static str, kind: Kind) -> Operand {
+    let many = true;
+    Operand { name, kind, many }
+}
+
+const CHILD: Operand = many("child", Kind::Command);
+
+const fn limit(name: &'static str) -> Operand {
+    one(name, Kind::Limit)
+}
+
+/// Every program, in alphabetical order.
+pub const GUIDES: &[Guide] = &[
+    Guide {
+        name: "daemontools",
+        summary: "supervise services and keep their logs",
+        usage: &[
+            "daemontools program [argument ...]",
+            "daemontools programs",
+            "daemontools help [program]",
+            "daemontools try [--directory dir] [--port n]",
+        ],
+        flags: &[
+            flag("--help", "what it can do"),
+            flag("--version", "its version"),
+        ],
+        words: &[],
+        operands: &[one("program", Kind::Program), CHILD],
+    },
+    Guide {
+        name: "envdir",
+        summary: "run a program with variables from the files of a directory",
+        usage: &["envdir dir child"],
+        flags: &[],
+        words: &[],
+        operands: &[one("dir", Kind::Directory), CHILD],
+    },
+    Guide {
+        name: "envuidgid",
+        summary: "run a program with an account's ids in its environment",
+        usage: &["envuidgid account child"],
+        flags: &[],
+        words: &[],
+        operands: &[one("account", Kind::Account), CHILD],
+    },
+    Guide {
+        name: "fghack",
+        summary: "wait for a program that puts itself into the background",
+        usage: &["fghack child"],
+        flags: &[],
+        words: &[],
+        operands: &[CHILD],
+    },
+    Guide {
+        name: "multilog",
+        summary: "keep a log in files that rotate",
+        usage: &["multilog script"],
+        flags: &[],
+        words: &[
+            word("t", "", Kind::Text, "stamp each line, as the first word"),
+            word("-", "pattern", Kind::Text, "deselect lines that match"),
+            word("+", "pattern", Kind::Text, "select lines that match"),
+            word("e", "", Kind::Text, "print selected lines as alerts"),
+            word(
+                "=",
+                "file",
+                Kind::File,
+                "keep the last selected line in a file",
+            ),
+            word("s", "size", Kind::Text, "bytes a file may have"),
+            word(
+                "n",
+                "num",
+                Kind::Text,
+                "files to keep, the current one included",
+            ),
+            word(
+                "!",
+                "processor",
+                Kind::Command,
+                "what full files go through",
+            ),
+            word(".", "/dir", Kind::Directory, "log into this directory"),
+            word("/", "dir", Kind::Directory, "log into this directory"),
+        ],
+        operands: &[many("script", Kind::Script)],
+    },
+    Guide {
+        name: "pgrphack",
+        summary: "run a program in a process group of its own",
+        usage: &["pgrphack child"],
+        flags: &[],
+        words: &[],
+        operands: &[CHILD],
+    },
+    Guide {
+        name: "readproctitle",
+        summary: "show a log in the process list",
+        usage: &["readproctitle word ... dots"],
+        flags: &[],
+        words: &[],
+        operands: &[many("word", Kind::Text)],
+    },
+    Guide {
+        name: "setlock",
+        summary: "run a program that holds a lock",
+        usage: &["setlock [-nNxX] file child"],
+        flags: &[
+            flag("-n", "give up where another holds the lock"),
+            flag("-N", "wait for the lock (default)"),
+            flag("-x", "exit 0 in silence where the lock is not to be had"),
+            flag("-X", "say why and exit 111 (default)"),
+        ],
+        words: &[],
+        operands: &[one("file", Kind::File), CHILD],
+    },
+    Guide {
+        name: "setuidgid",
+        summary: "run a program as another account",
+        usage: &["setuidgid account child"],
+        flags: &[],
+        words: &[],
+        operands: &[one("account", Kind::Account), CHILD],
+    },
+    Guide {
+        name: "softlimit",
+        summary: "run a program with lower resource limits",
+        usage: &["softlimit [-acdflmoprst limit] child"],
+        flags: &[
+            valued("-a", limit("allbytes"), "address space"),
+            valued("-c", limit("corebytes"), "size of a core file"),
+            valued("-d", limit("databytes"), "data segment"),
+            valued("-f", limit("filebytes"), "size of any file written"),
+            valued("-l", limit("lockbytes"), "memory that is locked"),
+            valued("-m", limit("membytes"), "-d, -s, -l and -a at once"),
+            valued("-o", limit("openfiles"), "open descriptors"),
+            valued("-p", limit("processes"), "processes of this user"),
+            valued("-r", limit("residentbytes"), "resident memory"),
+            valued("-s", limit("stackbytes"), "stack"),
+            valued("-t", limit("cpusecs"), "seconds of processor time"),
+        ],
+        words: &[],
+        operands: &[CHILD],
+    },
+    Guide {
+        name: "supervise",
+        summary: "start a service and start it again when it ends",
+        usage: &["supervise dir"],
+        flags: &[],
+        words: &[],
+        operands: &[one("dir", Kind::Service)],
+    },
+    Guide {
+        name: "svc",
+        summary: "control services",
+        usage: &["svc [-udopchaitkx] dir ..."],
+        flags: &[
+            flag("-u", "up: start it, and again whenever it ends"),
+            flag("-d", "down: stop it, and do not start it again"),
+            flag("-o", "once: start it, but not again"),
+            flag("-p", "pause: send STOP"),
+            flag("-c", "continue: send CONT"),
+            flag("-h", "send HUP"),
+            flag("-a", "send ALRM"),
+            flag("-i", "send INT"),
+            flag("-t", "send TERM"),
+            flag("-k", "send KILL"),
+            flag("-x", "exit: supervise ends once the service has"),
+        ],
+        words: &[],
+        operands: &[many("dir", Kind::Service)],
+    },
+    Guide {
+        name: "svok",
+        summary: "ask whether supervise is running",
+        usage: &["svok dir"],
+        flags: &[],
+        words: &[],
+        operands: &[one("dir", Kind::Service)],
+    },
+    Guide {
+        name: "svscan",
+        summary: "keep the services of a directory running, with their logs",
+        usage: &["svscan [dir]"],
+        flags: &[],
+        words: &[],
+        operands: &[one("dir", Kind::Directory)],
+    },
+    Guide {
+        name: "svscanboot",
+        summary: "start svscan at boot",
+        usage: &["svscanboot"],
+        flags: &[],
+        words: &[],
+        operands: &[],
+    },
+    Guide {
+        name: "svscanctl",
+        summary: "ask a running svscan for something",
+        usage: &["svscanctl [-abhnqt] dir", "svscanctl --upgrade dir"],
+        flags: &[
+            flag("-a", "scan now"),
+            flag("-n", "stop services that have lost their name"),
+            flag("-h", "-a and -n"),
+            flag("-t", "stop all, let each log read to its end, exit"),
+            flag("-q", "stop all, logs at the same time, exit"),
+            flag("-b", "exit, leave everything running"),
+            flag("--upgrade", "become the svscan that is installed now"),
+        ],
+        words: &[],
+        operands: &[one("dir", Kind::Directory)],
+    },
+    Guide {
+        name: "svstat",
+        summary: "tell the state of services",
+        usage: &["svstat dir ..."],
+        flags: &[],
+        words: &[],
+        operands: &[many("dir", Kind::Service)],
+    },
+    Guide {
+        name: "tai64n",
+        summary: "put a time stamp before each line",
+        usage: &["tai64n"],
+        flags: &[],
+        words: &[],
+        operands: &[],
+    },
+    Guide {
+        name: "tai64nlocal",
+        summary: "turn time stamps into local time",
+        usage: &["tai64nlocal"],
+        flags: &[],
+        words: &[],
+        operands: &[],
+    },
+    Guide {
+        name: "trycode",
+        summary: "a small web service to try a supervisor on",
+        usage: &["trycode [address:port]"],
+        flags: &[],
+        words: &[],
+        operands: &[one("address:port", Kind::Text)],
+    },
+];
