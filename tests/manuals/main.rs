@@ -4,6 +4,7 @@
     reason = "a test that cannot go on panics with the reason"
 )]
 
+mod completions;
 mod examples;
 mod page;
 mod pages;

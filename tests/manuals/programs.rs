@@ -33,7 +33,7 @@ fn every_program_is_helped_with() {
     let front = Suite::ours().program(FRONT);
     for guide in GUIDES {
         let help = Outcome::of(Command::new(&front).args(["help", guide.name]));
-        assert_eq!(help, Outcome::gives(&guide.page()));
+        assert_eq!(help, Outcome::gives(guide.page()));
         assert!(
             guide.page().contains(&format!("\n    {}", guide.name)),
             "usage"

@@ -7,6 +7,7 @@
 //! Not for the programs themselves: nothing of this is to be in their memory.
 #![forbid(unsafe_code)]
 
+pub mod completions;
 mod table;
 
 pub use table::GUIDES;
@@ -74,14 +75,10 @@ pub enum Kind {
     File,
     /// The name of an account.
     Account,
-    /// A resource limit: a number, or a word.
-    Limit,
     /// A program, and its arguments after it.
     Command,
     /// Words of multilog's script.
     Script,
-    /// The name of one of our programs.
-    Program,
     /// One of these.
     Choice(&'static [&'static str]),
     /// Nothing that could be guessed.

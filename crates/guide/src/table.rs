@@ -34,8 +34,34 @@ const fn many(name: &'static str, kind: Kind) -> Operand {
 const CHILD: Operand = many("child", Kind::Command);
 
 const fn limit(name: &'static str) -> Operand {
-    one(name, Kind::Limit)
+    one(name, Kind::Choice(&["="]))
 }
+
+/// What `daemontools` takes first.
+const COMMANDS: &[&str] = &[
+    "envdir",
+    "envuidgid",
+    "fghack",
+    "help",
+    "multilog",
+    "pgrphack",
+    "programs",
+    "readproctitle",
+    "setlock",
+    "setuidgid",
+    "softlimit",
+    "supervise",
+    "svc",
+    "svok",
+    "svscan",
+    "svscanboot",
+    "svscanctl",
+    "svstat",
+    "tai64n",
+    "tai64nlocal",
+    "try",
+    "trycode",
+];
 
 /// Every program, in alphabetical order.
 pub const GUIDES: &[Guide] = &[
@@ -53,7 +79,10 @@ pub const GUIDES: &[Guide] = &[
             flag("--version", "its version"),
         ],
         words: &[],
-        operands: &[one("program", Kind::Program), CHILD],
+        operands: &[
+            one("program", Kind::Choice(COMMANDS)),
+            many("argument", Kind::Text),
+        ],
     },
     Guide {
         name: "envdir",
