@@ -237,7 +237,7 @@ impl<F> Folder<F> {
             let mut names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
             let now = session.world.unix_time();
             let fresh = archive::fresh(names.iter().map(OsString::as_os_str), now);
-            let to = archive::name(fresh, code);
+            let to = archive::name(fresh, code, &self.log.suffix);
             let done = match session.world.link(log, os(name), &to) {
                 Err(why) if links_unknown(&why) => {
                     self.renamed = true;
