@@ -5,9 +5,11 @@
 mod duration;
 pub mod look;
 mod show;
+mod signal;
 mod target;
 pub mod vigil;
 
 pub use duration::duration;
 pub use show::{escaped, is_terminal};
+pub use signal::signal_name;
 pub use target::{Target, targets};
