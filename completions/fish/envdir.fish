@@ -19,5 +19,6 @@ function __daemontools_operands
 end
 
 complete -c envdir -f
-complete -c envdir -n 'test (__daemontools_operands) -eq 0' -x -a '(__fish_complete_directories (commandline -ct))' -d 'dir'
-complete -c envdir -n 'test (__daemontools_operands) -ge 1' -x -a '(__fish_complete_subcommand --fcs-skip=2)'
+complete -c envdir -n 'test (__daemontools_operands -p) -eq 0' -s 'p' -x -d 'put this before each name'
+complete -c envdir -n 'test (__daemontools_operands -p) -eq 0' -x -a '(__fish_complete_directories (commandline -ct))' -d 'dir'
+complete -c envdir -n 'test (__daemontools_operands -p) -ge 1' -x -a '(__fish_complete_subcommand --fcs-skip=2 -p)'

@@ -20,12 +20,16 @@ end
 
 complete -c multilog -f
 complete -c multilog -a 't' -d 'stamp each line, as the first word'
+complete -c multilog -a 'T' -d 'seconds since 1970 before each line, as the first word'
 complete -c multilog -a '-' -d 'deselect lines that match'
 complete -c multilog -a '+' -d 'select lines that match'
+complete -c multilog -a 'F' -d 'patterns of fnmatch follow'
+complete -c multilog -a 'S' -d 'simple patterns follow again'
 complete -c multilog -a 'e' -d 'print selected lines as alerts'
 complete -c multilog -a '=' -d 'keep the last selected line in a file'
 complete -c multilog -a 's' -d 'bytes a file may have'
 complete -c multilog -a 'n' -d 'files to keep, the current one included'
 complete -c multilog -a '!' -d 'what full files go through'
+complete -c multilog -a 'w' -d 'what names of finished files end in'
 complete -c multilog -a '(__fish_complete_directories (commandline -ct) | string match -r "^\./.*")' -d 'log into this directory'
 complete -c multilog -a '(__fish_complete_directories (commandline -ct) | string match -r "^/.*")' -d 'log into this directory'

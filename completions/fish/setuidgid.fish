@@ -19,5 +19,6 @@ function __daemontools_operands
 end
 
 complete -c setuidgid -f
+complete -c setuidgid -n 'test (__daemontools_operands) -eq 0' -s 's' -d 'all groups of the account, not the primary one alone'
 complete -c setuidgid -n 'test (__daemontools_operands) -eq 0' -x -a '(__fish_complete_users)' -d 'account'
 complete -c setuidgid -n 'test (__daemontools_operands) -ge 1' -x -a '(__fish_complete_subcommand --fcs-skip=2)'

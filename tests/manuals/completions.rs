@@ -160,6 +160,10 @@ fn bash_offers_options_services_accounts_and_words() {
         );
     }
     assert_eq!(offered(&["svc", "-u", "w"]), ["web"]);
+    // The shell takes these apart.
+    let choices = ["ready", "restart"];
+    assert_eq!(offered(&["svc", "--wait", "=", "re"]), choices);
+    assert_eq!(offered(&["svc", "--wait", "=", "up", "w"]), ["web"]);
     assert_eq!(offered(&["svstat", ""]), ["mail", "scan", "srv", "web"]);
     assert_eq!(offered(&["svstat", "web", "scan/w"]), ["scan/web"]);
     assert_eq!(offered(&["svscanctl", "-t", "sc"]), ["scan"]);
@@ -203,9 +207,17 @@ fn fish_offers_options_services_accounts_and_words() {
     let offered = |line: &str| fish(&scratch, line);
     for guide in GUIDES.iter().filter(|guide| !guide.flags.is_empty()) {
         let seen = offered(&format!("{} -", guide.name));
-        assert_eq!(seen, options(guide.name), "{}", guide.name);
+        let known = options(guide.name).into_iter();
+        let known: Vec<String> = known
+            .map(|option| match option.strip_prefix("--") {
+                Some(_) => option.trim_end_matches('=').to_owned(),
+                None => option,
+            })
+            .collect();
+        assert_eq!(seen, known, "{}", guide.name);
     }
     assert_eq!(offered("svc -u w"), ["web"]);
+    assert_eq!(offered("svc --wait=re"), ["--wait=ready", "--wait=restart"]);
     assert_eq!(offered("svstat "), ["mail", "scan", "srv", "web"]);
     assert_eq!(offered("svscanctl -t sc"), ["scan"]);
     assert_eq!(offered("setuidgid roo"), ["root"]);

@@ -147,14 +147,16 @@ fn run_all(pages: &[Page]) {
 }
 
 /// The pages of programs that need no supervise beside them.
-const ALONE: [&str; 10] = [
+const ALONE: [&str; 12] = [
     "envdir",
+    "envini",
     "envuidgid",
     "fghack",
     "multilog",
     "pgrphack",
     "setlock",
     "setuidgid",
+    "setuser",
     "softlimit",
     "tai64n",
     "tai64nlocal",

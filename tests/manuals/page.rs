@@ -68,8 +68,8 @@ pub fn flags(line: &str, clustered: bool) -> BTreeSet<String> {
     for word in words {
         match word {
             "Fl" => within = true,
-            "Ar" | "Op" | "Ns" | "No" | "Cm" | "Pq" | "Nm" | "Xr" | "=" => within = false,
-            "," | "." | "|" | ";" | ")" => {}
+            "Ar" | "Op" | "Ns" | "No" | "Cm" | "Pq" | "Nm" | "Xr" => within = false,
+            "," | "." | "|" | ";" | ":" | ")" => {}
             word if within && word.starts_with('-') => {
                 flags.insert(format!("-{word}"));
             }

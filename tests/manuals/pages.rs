@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use dt_guide::{GUIDES, Guide};
+use dt_guide::{GUIDES, Guide, Kind};
 
 use crate::page::{self, Page};
 
@@ -76,9 +76,10 @@ fn every_option_has_its_line_and_no_line_is_of_another() {
         let page = page::of(guide.name);
         let described = page.entries().filter(|entry| entry.starts_with("Fl "));
         // An entry for several options together is about what they do together.
-        let single = described.filter(|entry| !entry.contains(" , "));
-        let single: BTreeSet<String> = single
-            .flat_map(|entry| page::flags(entry, false))
+        let single: BTreeSet<String> = described
+            .map(|entry| page::flags(entry, false))
+            .filter(|flags| flags.len() == 1)
+            .flatten()
             .filter(|flag| flag.starts_with("--") || flag.len() == 2)
             .collect();
         assert_eq!(single, known(guide), "{}: its list of options", guide.name);
@@ -130,6 +131,27 @@ fn every_word_of_a_script_has_its_line_and_no_line_is_of_another() {
         let words = names(guide.words.iter().map(|word| word.first));
         assert_eq!(described, words, "{}", guide.name);
     }
+}
+
+/// What `svstat -o` knows, as its source has it.
+#[test]
+fn every_field_of_svstat_has_its_line() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/svstat/src/fields.rs");
+    let source = fs::read_to_string(file).unwrap();
+    let rows = source.lines().map(str::trim);
+    let rows = rows.filter_map(|row| row.strip_prefix("(\"")?.split_once("\", Field::"));
+    let known = names(rows.map(|(name, _)| name));
+    assert!(known.contains("updownsince"), "{known:?}");
+    let page = page::of("svstat");
+    let entries = page.entries().filter_map(|entry| entry.strip_prefix("Cm "));
+    assert_eq!(names(entries), known);
+    let guide = dt_guide::find("svstat").unwrap();
+    let values = guide.flags.iter().filter_map(|flag| flag.value);
+    let offered = values.flat_map(|value| match value.kind {
+        Kind::Choice(choices) => choices,
+        _ => &[],
+    });
+    assert_eq!(names(offered.copied()), known);
 }
 
 /// The strings of the constants that a source file has.

@@ -33,13 +33,45 @@ const fn many(name: &'static str, kind: Kind) -> Operand {
 
 const CHILD: Operand = many("child", Kind::Command);
 
+const PREFIX: Flag = valued("-p", one("prefix", Kind::Text), "put this before each name");
+
+/// A duration, of which some examples are offered.
+const TIME: Operand = one("time", Kind::Choice(&["500ms", "5s", "2m", "1h"]));
+
+/// What svstat can be asked for.
+const FIELDS: Operand = one(
+    "field,...",
+    Kind::Choice(&[
+        "up",
+        "wantedup",
+        "normallyup",
+        "ready",
+        "paused",
+        "pid",
+        "exitcode",
+        "signal",
+        "signum",
+        "updownsince",
+        "readysince",
+        "updownfor",
+        "readyfor",
+        "name",
+        "state",
+        "reason",
+        "waitsfor",
+        "deaths",
+        "problems",
+    ]),
+);
+
 const fn limit(name: &'static str) -> Operand {
-    one(name, Kind::Choice(&["="]))
+    one(name, Kind::Choice(&["=", "-"]))
 }
 
 /// What `daemontools` takes first.
 const COMMANDS: &[&str] = &[
     "envdir",
+    "envini",
     "envuidgid",
     "fghack",
     "help",
@@ -49,6 +81,7 @@ const COMMANDS: &[&str] = &[
     "readproctitle",
     "setlock",
     "setuidgid",
+    "setuser",
     "softlimit",
     "supervise",
     "svc",
@@ -87,10 +120,18 @@ pub const GUIDES: &[Guide] = &[
     Guide {
         name: "envdir",
         summary: "run a program with variables from the files of a directory",
-        usage: &["envdir dir child"],
-        flags: &[],
+        usage: &["envdir [-p prefix] dir child"],
+        flags: &[PREFIX],
         words: &[],
         operands: &[one("dir", Kind::Directory), CHILD],
+    },
+    Guide {
+        name: "envini",
+        summary: "run a program with variables from an INI file",
+        usage: &["envini [-p prefix] inifile child"],
+        flags: &[PREFIX],
+        words: &[],
+        operands: &[one("inifile", Kind::File), CHILD],
     },
     Guide {
         name: "envuidgid",
@@ -115,8 +156,16 @@ pub const GUIDES: &[Guide] = &[
         flags: &[],
         words: &[
             word("t", "", Kind::Text, "stamp each line, as the first word"),
+            word(
+                "T",
+                "",
+                Kind::Text,
+                "seconds since 1970 before each line, as the first word",
+            ),
             word("-", "pattern", Kind::Text, "deselect lines that match"),
             word("+", "pattern", Kind::Text, "select lines that match"),
+            word("F", "", Kind::Text, "patterns of fnmatch follow"),
+            word("S", "", Kind::Text, "simple patterns follow again"),
             word("e", "", Kind::Text, "print selected lines as alerts"),
             word(
                 "=",
@@ -136,6 +185,12 @@ pub const GUIDES: &[Guide] = &[
                 "processor",
                 Kind::Command,
                 "what full files go through",
+            ),
+            word(
+                "w",
+                "suffix",
+                Kind::Text,
+                "what names of finished files end in",
             ),
             word(".", "/dir", Kind::Directory, "log into this directory"),
             word("/", "dir", Kind::Directory, "log into this directory"),
@@ -174,7 +229,18 @@ pub const GUIDES: &[Guide] = &[
     Guide {
         name: "setuidgid",
         summary: "run a program as another account",
-        usage: &["setuidgid account child"],
+        usage: &["setuidgid [-s] account child"],
+        flags: &[flag(
+            "-s",
+            "all groups of the account, not the primary one alone",
+        )],
+        words: &[],
+        operands: &[one("account", Kind::Account), CHILD],
+    },
+    Guide {
+        name: "setuser",
+        summary: "run a program as another account, at home",
+        usage: &["setuser account child"],
         flags: &[],
         words: &[],
         operands: &[one("account", Kind::Account), CHILD],
@@ -210,7 +276,10 @@ pub const GUIDES: &[Guide] = &[
     Guide {
         name: "svc",
         summary: "control services",
-        usage: &["svc [-udopchaitkx] dir ..."],
+        usage: &[
+            "svc [-udopchaitkxq12w+=LlDUQ] dir ...",
+            "svc [--reload] [--wait=what] [--timeout=time] [-letters] dir ...",
+        ],
         flags: &[
             flag("-u", "up: start it, and again whenever it ends"),
             flag("-d", "down: stop it, and do not start it again"),
@@ -223,6 +292,24 @@ pub const GUIDES: &[Guide] = &[
             flag("-t", "send TERM"),
             flag("-k", "send KILL"),
             flag("-x", "exit: supervise ends once the service has"),
+            flag("-q", "send QUIT"),
+            flag("-1", "send USR1"),
+            flag("-2", "send USR2"),
+            flag("-w", "send WINCH"),
+            flag("-+", "signals that follow go to the process group"),
+            flag("-=", "signals that follow go to the one process again"),
+            flag("-L", "what follows is for the log, if that is a program"),
+            flag("-l", "what follows is for the service again"),
+            flag("-D", "-d, and make the file down"),
+            flag("-U", "-u, and remove the file down"),
+            flag("-Q", "make the file down, do not start it again"),
+            flag("--reload", "have it read its configuration again"),
+            valued(
+                "--wait",
+                one("what", Kind::Choice(&["up", "ready", "down", "restart"])),
+                "wait until it is up, ready, down or has restarted",
+            ),
+            valued("--timeout", TIME, "wait for so long at the most"),
         ],
         words: &[],
         operands: &[many("dir", Kind::Service)],
@@ -270,8 +357,17 @@ pub const GUIDES: &[Guide] = &[
     Guide {
         name: "svstat",
         summary: "tell the state of services",
-        usage: &["svstat dir ..."],
-        flags: &[],
+        usage: &[
+            "svstat [-l | -L] dir ...",
+            "svstat [-l | -L] -t | -j | -o field,... dir ...",
+        ],
+        flags: &[
+            flag("-l", "not the logs that are programs"),
+            flag("-L", "such logs only"),
+            flag("-t", "a table"),
+            flag("-j", "JSON"),
+            valued("-o", FIELDS, "these values, in a line"),
+        ],
         words: &[],
         operands: &[many("dir", Kind::Service)],
     },
