@@ -154,6 +154,24 @@ fn every_field_of_svstat_has_its_line() {
     assert_eq!(names(offered.copied()), known);
 }
 
+/// Each setting's entry names it, its kind and what is in force without it.
+#[test]
+fn every_setting_of_a_service_directory_has_its_line() {
+    use dt_settings::Setting;
+    let file = page::directory().join("daemontools-service.5");
+    let page = Page {
+        name: "daemontools-service".to_owned(),
+        source: fs::read_to_string(file).unwrap(),
+    };
+    let entries = page.entries();
+    let described: Vec<&str> = entries.filter(|entry| entry.starts_with("Pa ")).collect();
+    let known = Setting::ALL.map(|setting| {
+        let (kind, default) = (setting.kind().name(), setting.default_text());
+        format!("Pa {} Pq {kind}, {default}", setting.name())
+    });
+    assert_eq!(described, known);
+}
+
 /// The strings of the constants that a source file has.
 fn constants(file: &str) -> Vec<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
@@ -231,7 +249,10 @@ fn pages_refer_to_pages_that_are_there() {
             else {
                 continue;
             };
-            let ours = GUIDES.iter().any(|guide| guide.name == name);
+            let ours = section == "8" && GUIDES.iter().any(|guide| guide.name == name)
+                || page::directory()
+                    .join(format!("{name}.{section}"))
+                    .is_file();
             assert!(
                 ours || section != "8" || OTHERS.contains(&name),
                 "{}: {line}",
