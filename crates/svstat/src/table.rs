@@ -4,7 +4,7 @@ use dt_service::Want;
 use dt_service::deaths::Ending;
 use dt_service::details::Reason;
 
-use dt_client::{escaped, signal_name};
+use dt_client::{escaped, signal_name, span};
 
 use crate::colour::Mood;
 use crate::facts::Facts;
@@ -71,22 +71,6 @@ fn process(pid: u32) -> String {
     } else {
         pid.to_string()
     }
-}
-
-/// The two largest units: `3d 4h`, `5m 6s`.
-fn span(seconds: u64) -> String {
-    let parts = [
-        (seconds / 86400, "d"),
-        (seconds / 3600 % 24, "h"),
-        (seconds / 60 % 60, "m"),
-        (seconds % 60, "s"),
-    ];
-    let first = parts.iter().position(|(count, _)| *count > 0).unwrap_or(3);
-    let parts = parts.iter().skip(first).take(2);
-    let parts: Vec<_> = parts
-        .map(|(count, unit)| format!("{count}{unit}"))
-        .collect();
-    parts.join(" ")
 }
 
 fn notes(facts: &Facts) -> Vec<String> {
@@ -164,20 +148,6 @@ fn width(text: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spans_have_two_units() {
-        for (seconds, text) in [
-            (0, "0s"),
-            (59, "59s"),
-            (60, "1m 0s"),
-            (3661, "1h 1m"),
-            (90_000, "1d 1h"),
-            (864_000, "10d 0h"),
-        ] {
-            assert_eq!(span(seconds), text);
-        }
-    }
 
     #[test]
     fn columns_line_up() {
