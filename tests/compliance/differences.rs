@@ -299,6 +299,22 @@ pub const FROM_ENCORE: &[Difference] = &[
         case: "setuser_sets_variables",
         reason: "encore documents that setuser sets variables, and does not; ours does.",
     },
+    Difference {
+        case: "svc_letters",
+        reason: "What + and L change holds with encore until supervise has read all that is \
+                 there, which may be more than one svc sent; ours puts it back at the end of \
+                 what it sends, and sends no letter that changes nothing.",
+    },
+    Difference {
+        case: "svstat_lengths",
+        reason: "Where the log's part of a status is cut short before its state, encore says \
+                 nothing of that and ours that it is unknown.",
+    },
+    Difference {
+        case: "svstat_usage",
+        reason: "encore refuses letters that it does not know; to ours, as to the original, \
+                 such words are directories.",
+    },
 ];
 
 /// The row for a case.

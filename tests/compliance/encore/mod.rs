@@ -1,5 +1,6 @@
 //! What daemontools-encore adds.
 
+mod clients;
 mod ids;
 mod limits;
 mod multilog;
