@@ -300,6 +300,11 @@ pub const FROM_ENCORE: &[Difference] = &[
         reason: "encore documents that setuser sets variables, and does not; ours does.",
     },
     Difference {
+        case: "supervisedir",
+        reason: "Where SUPERVISEDIR names another directory, the messages of ours still \
+                 speak of supervise/ok.",
+    },
+    Difference {
         case: "svc_letters",
         reason: "What + and L change holds with encore until supervise has read all that is \
                  there, which may be more than one svc sent; ours puts it back at the end of \
@@ -314,6 +319,11 @@ pub const FROM_ENCORE: &[Difference] = &[
         case: "svstat_usage",
         reason: "encore refuses letters that it does not know; to ours, as to the original, \
                  such words are directories.",
+    },
+    Difference {
+        case: "svup_of_what_is_not_there",
+        reason: "encore leaves the directory out of its messages and takes a status that is \
+                 not there for a service that is down; ours names both, and exits 111.",
     },
 ];
 

@@ -23,8 +23,9 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     let mut options = Options::new("lL", args);
     for option in &mut options {
         match option {
-            Ok(Opt::Flag(b'l')) => log = false,
-            Ok(_) => main = false,
+            // The last one counts: with both, nothing would be asked of.
+            Ok(Opt::Flag(b'l')) => (main, log) = (true, false),
+            Ok(_) => (main, log) = (false, true),
             Err(problem) => return Err(problem.fatal(&format!("svup: usage: {USAGE}"))),
         }
     }

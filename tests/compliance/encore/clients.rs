@@ -1,5 +1,5 @@
-//! svc, svstat and svok, with FIFOs and status files that the test itself
-//! makes.
+//! svc, svstat and svok, with FIFOs and status files that the test itself makes;
+//! and where `$SUPERVISEDIR` is.
 
 use dt_testkit::show;
 
@@ -228,7 +228,7 @@ fn supervisedir() {
             ("none", "here"),
         ] {
             let value = value.replace("SCRATCH", &own);
-            for program in ["svok", "svstat", "svc"] {
+            for program in ["svok", "svstat", "svc", "svup"] {
                 let mut command = case.suite.command(program, &case.scratch);
                 command.env("SUPERVISEDIR", &value).arg(name);
                 let outcome = dt_testkit::Outcome::of(&mut command);

@@ -4,4 +4,5 @@ mod clients;
 mod ids;
 mod limits;
 mod multilog;
+mod svup;
 mod variables;
