@@ -25,5 +25,5 @@ complete -c svscanctl -n 'test (__daemontools_operands) -eq 0' -s 'h' -d '-a and
 complete -c svscanctl -n 'test (__daemontools_operands) -eq 0' -s 't' -d 'stop all, let each log read to its end, exit'
 complete -c svscanctl -n 'test (__daemontools_operands) -eq 0' -s 'q' -d 'stop all, logs at the same time, exit'
 complete -c svscanctl -n 'test (__daemontools_operands) -eq 0' -s 'b' -d 'exit, leave everything running'
-complete -c svscanctl -n 'test (__daemontools_operands) -eq 0' -l 'upgrade' -d 'become the svscan that is installed now'
+complete -c svscanctl -n 'test (__daemontools_operands) -eq 0' -l 'upgrade' -d 'have the whole tree become what is installed now'
 complete -c svscanctl -n 'test (__daemontools_operands) -eq 0' -x -a '(__fish_complete_directories (commandline -ct))' -d 'dir'

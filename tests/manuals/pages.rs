@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use dt_guide::{GUIDES, Guide, Kind};
+use dt_service::{deaths, details};
 
 use crate::page::{self, Page};
 
@@ -196,8 +197,10 @@ fn files(page: &Page) -> BTreeSet<String> {
 
 #[test]
 fn every_file_of_supervise_has_its_line() {
-    let names: BTreeSet<String> = constants("crates/service/src/lib.rs").into_iter().collect();
+    let mut names: BTreeSet<String> = constants("crates/service/src/lib.rs").into_iter().collect();
     assert!(names.contains("supervise/status"), "{names:?}");
+    let others = [details::NAME, details::NAME_NEW, deaths::NAME];
+    names.extend(others.map(|name| format!("supervise/{name}")));
     assert_eq!(files(&page::of("supervise")), names);
 }
 

@@ -367,7 +367,10 @@ pub const GUIDES: &[Guide] = &[
             flag("-t", "stop all, let each log read to its end, exit"),
             flag("-q", "stop all, logs at the same time, exit"),
             flag("-b", "exit, leave everything running"),
-            flag("--upgrade", "become the svscan that is installed now"),
+            flag(
+                "--upgrade",
+                "have the whole tree become what is installed now",
+            ),
         ],
         words: &[],
         operands: &[one("dir", Kind::Directory)],
