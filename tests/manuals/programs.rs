@@ -17,13 +17,16 @@ const NOT_TO_BE_RUN: &str = "svscanboot";
 /// It takes options of a kind of its own.
 const FRONT: &str = "daemontools";
 
+/// A shell script of the packages.
+const SCRIPT: &str = "update-service";
+
 #[test]
 fn the_guide_knows_every_program_and_no_other() {
     let front = Suite::ours().program(FRONT);
     let list = Outcome::of(Command::new(front).arg("programs")).stdout;
     let list = String::from_utf8(list).unwrap();
     let mut programs: BTreeSet<&str> = list.lines().collect();
-    programs.insert(FRONT);
+    programs.extend([FRONT, SCRIPT]);
     let guides: Vec<&str> = GUIDES.iter().map(|guide| guide.name).collect();
     let programs: Vec<&str> = programs.into_iter().collect();
     assert_eq!(guides, programs);
@@ -84,7 +87,7 @@ fn promised(guide: &Guide, letter: char) -> Meaning {
 #[test]
 fn the_guide_knows_every_letter_and_no_other() {
     let scratch = Scratch::new();
-    let runnable = |guide: &&Guide| ![NOT_TO_BE_RUN, FRONT].contains(&guide.name);
+    let runnable = |guide: &&Guide| ![NOT_TO_BE_RUN, FRONT, SCRIPT].contains(&guide.name);
     for guide in GUIDES.iter().filter(runnable) {
         // A program without options takes any argument for something else.
         let parses = meaning(guide.name, '~', &scratch) == Meaning::Nothing;
@@ -127,11 +130,29 @@ fn long_options(name: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_guide_knows_every_long_option_and_no_other() {
-    for guide in GUIDES.iter().filter(|guide| guide.name != FRONT) {
+    for guide in GUIDES
+        .iter()
+        .filter(|guide| ![FRONT, SCRIPT].contains(&guide.name))
+    {
         let known = guide.flags.iter().map(|flag| flag.name.to_owned());
         let known: BTreeSet<String> = known.filter(|name| name.starts_with("--")).collect();
         assert_eq!(known, long_options(guide.name), "{}", guide.name);
     }
+}
+
+#[test]
+fn the_guide_knows_the_options_of_update_service() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/update-service");
+    let source = fs::read_to_string(script).unwrap();
+    let cases = source.lines().map(str::trim);
+    let cases = cases.filter(|line| line.starts_with('-') && line.contains(" | --"));
+    let options = cases.flat_map(|line| line.split(')').next().unwrap().split(" | "));
+    let options: BTreeSet<&str> = options.collect();
+    let known = dt_guide::find(SCRIPT).unwrap().flags.iter();
+    assert_eq!(
+        known.map(|flag| flag.name).collect::<BTreeSet<_>>(),
+        options
+    );
 }
 
 /// Whether a word with this first byte means anything to multilog, in some place.

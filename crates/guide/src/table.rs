@@ -453,4 +453,24 @@ pub const GUIDES: &[Guide] = &[
         words: &[],
         operands: &[one("address:port", Kind::Text)],
     },
+    Guide {
+        name: "update-service",
+        summary: "add services to the scan directory and remove them",
+        usage: &[
+            "update-service --add|--remove dir [name]",
+            "update-service --list|--check [name]",
+        ],
+        flags: &[
+            flag("-a", "the same as --add"),
+            flag("--add", "link a service"),
+            flag("-r", "the same as --remove"),
+            flag("--remove", "unlink a service and stop it"),
+            flag("-l", "the same as --list"),
+            flag("--list", "list services, or tell where one is"),
+            flag("-c", "the same as --check"),
+            flag("--check", "tell by the exit status whether there is one"),
+        ],
+        words: &[],
+        operands: &[one("dir", Kind::Service), one("name", Kind::Text)],
+    },
 ];
