@@ -10,7 +10,7 @@ use dt_chain::{Environment, Source};
 use dt_cli::{Exit, Fatal};
 use dt_os::file::{self, Directory, Entries, How};
 
-mod value;
+pub mod value;
 
 const PROGRAM: &str = "envdir";
 

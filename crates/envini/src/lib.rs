@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use dt_chain::{Environment, Source};
 use dt_cli::{Exit, Fatal};
 
-mod ini;
+pub mod ini;
 
 const PROGRAM: &str = "envini";
 

@@ -55,6 +55,9 @@ impl<F> Engine<F> {
         session.record.plain = !self.intake.looks;
         self.done(session);
         session.commit()?;
+        for folder in &mut self.folders {
+            folder.unseal(session)?;
+        }
         self.cut_mark(session)
     }
 

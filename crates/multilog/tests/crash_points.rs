@@ -313,3 +313,23 @@ fn term_ends_a_wait_for_disk_space_and_nothing_is_lost() {
     model.run_to_the_end(STAMPED);
     check(&model, STAMPED, "after TERM in a pause");
 }
+
+/// One that had ended in order before is no different.
+#[test]
+fn stopped_dead_while_going_on_with_a_finished_log_it_is_no_outage() {
+    for words in [PLAIN, STAMPED, PROCESSED, TWO] {
+        for at in 0..200 {
+            let mut model = model(words);
+            assert_eq!(model.run(words), Some(Ok(())));
+            model.stop_at = at;
+            let _ = model.run(words);
+            model.run_to_the_end(words);
+            check(
+                &model,
+                words,
+                &format!("stopped at call {at} of the second run"),
+            );
+            assert!(!model.has_unfinished(), "{words:?}, call {at}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use dt_chain::{Environment, Prepared};
 use dt_cli::getopt::{Opt, Options};
 use dt_cli::{Exit, Fatal};
 
-mod limit;
+pub mod limit;
 
 use limit::Limit;
 

@@ -6,10 +6,13 @@ use dt_os::limits::{self, Resource};
 /// A resource and its new soft limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
+    /// What is limited.
     pub resource: Resource,
+    /// To what.
     pub value: Value,
 }
 
+/// What an option's value says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
     /// This number, or the hard limit where that is lower. The largest number

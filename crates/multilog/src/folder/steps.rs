@@ -1,7 +1,6 @@
 //! Recovery and rotation, step by step.
 
 use std::ffi::OsString;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
@@ -196,7 +195,8 @@ impl<F> Folder<F> {
         session.insist(&[b"unable to create ", &path], make)
     }
 
-    /// Opens `current` for appending, made if need be, and sets its mode.
+    /// Opens `current` for appending, made if need be, and sets its mode; at the
+    /// start that is left to [`Folder::unseal`].
     fn open_current<W: World<File = F>>(
         &mut self,
         session: &mut Session<'_, W>,
@@ -211,23 +211,33 @@ impl<F> Folder<F> {
         } else {
             session.insist(&[b"unable to create ", &path], open)?
         };
-        let mut set = |world: &mut W| -> io::Result<_> {
-            let facts = world.file_facts(&file)?;
-            if facts.mode != 0o644 {
-                world.set_file_mode(&mut file, 0o644)?;
-            }
-            Ok(facts)
-        };
         let facts = if self.starting {
-            set(session.world).map_err(|why| self.fatal("set mode of ", Name::Current, &why))?
+            let facts = session.world.file_facts(&file);
+            facts.map_err(|why| self.fatal("set mode of ", Name::Current, &why))?
         } else {
-            session.insist(&[b"unable to set mode of ", &path], set)?
+            session.insist(&[b"unable to set mode of ", &path], |world| {
+                let facts = world.file_facts(&file)?;
+                if facts.mode != 0o644 {
+                    world.set_file_mode(&mut file, 0o644)?;
+                }
+                Ok(facts)
+            })?
         };
         self.current = Some(file);
         self.size = facts.size;
         self.identity = facts.identity;
         self.unsynced = true;
         Ok(())
+    }
+
+    /// Makes `current` an unfinished file, which a finished one was until now. Only
+    /// what is on record may be one: whatever is not is put aside as an outage's.
+    pub fn unseal<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
+        let Some(file) = &mut self.current else {
+            return Ok(());
+        };
+        let set = session.world.set_file_mode(file, 0o644);
+        set.map_err(|why| self.fatal("set mode of ", Name::Current, &why))
     }
 
     fn archive<W: World<File = F>>(
