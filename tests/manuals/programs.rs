@@ -63,9 +63,8 @@ const LENIENT: &[&str] = &["svstat"];
 fn meaning(program: &str, letter: char, scratch: &Scratch) -> Meaning {
     let outcome = Suite::ours().run(program, &[format!("-{letter}")], scratch);
     let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
-    if LENIENT.contains(&program) && !said.contains("usage: ") {
-        Meaning::Nothing
-    } else if said.contains(&format!("illegal option -- {letter}\n")) {
+    let unheard = LENIENT.contains(&program) && !said.contains("usage: ");
+    if unheard || said.contains(&format!("illegal option -- {letter}\n")) {
         Meaning::Nothing
     } else if said.contains(&format!("requires an argument -- {letter}\n")) {
         Meaning::Valued
