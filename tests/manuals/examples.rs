@@ -179,7 +179,8 @@ fn the_examples_of_supervision_work_as_printed() {
 #[test]
 fn every_page_has_an_example_that_runs() {
     for page in page::all() {
-        let none = ["svdt", "svscanboot", "trycode", "update-service"].contains(&&page.name[..]);
+        let none =
+            ["svdt", "svnew", "svscanboot", "trycode", "update-service"].contains(&&page.name[..]);
         assert_eq!(examples(&page).is_empty(), none, "{}", page.name);
     }
 }

@@ -134,6 +134,14 @@ fn every_word_of_a_script_has_its_line_and_no_line_is_of_another() {
     }
 }
 
+#[test]
+fn every_rule_of_svcheck_has_its_line() {
+    let page = page::of("svcheck");
+    let entries = page.entries().filter_map(|entry| entry.strip_prefix("Cm "));
+    let rules = svcheck::finding::Rule::ALL.iter();
+    assert_eq!(names(entries), names(rules.map(|rule| rule.name())));
+}
+
 /// What `svstat -o` knows, as its source has it.
 #[test]
 fn every_field_of_svstat_has_its_line() {

@@ -31,6 +31,8 @@ const fn many(name: &'static str, kind: Kind) -> Operand {
     Operand { name, kind, many }
 }
 
+const ACCOUNT: Operand = one("account", Kind::Account);
+const DIRECTORY: Operand = one("dir", Kind::Directory);
 const CHILD: Operand = many("child", Kind::Command);
 
 const PREFIX: Flag = valued("-p", one("prefix", Kind::Text), "put this before each name");
@@ -85,7 +87,9 @@ const COMMANDS: &[&str] = &[
     "softlimit",
     "supervise",
     "svc",
+    "svcheck",
     "svdt",
+    "svnew",
     "svok",
     "svscan",
     "svscanboot",
@@ -319,6 +323,23 @@ pub const GUIDES: &[Guide] = &[
         operands: &[many("dir", Kind::Service)],
     },
     Guide {
+        name: "svcheck",
+        summary: "say what will go wrong with a service directory",
+        usage: &["svcheck [--json] [--service | --scan] dir ..."],
+        flags: &[
+            flag("-j", "the same as --json"),
+            flag("--json", "print a JSON object"),
+            flag("--service", "each is a service directory"),
+            flag("--scan", "each is a directory of services"),
+            flag("-h", "the same as --help"),
+            flag("--help", "how it is called"),
+            flag("-V", "the same as --version"),
+            flag("--version", "its version"),
+        ],
+        words: &[],
+        operands: &[many("dir", Kind::Directory)],
+    },
+    Guide {
         name: "svdt",
         summary: "tell how a service has ended lately",
         usage: &["svdt [-S | -s] [-l] [-n num] dir", "svdt --clear dir"],
@@ -331,6 +352,28 @@ pub const GUIDES: &[Guide] = &[
         ],
         words: &[],
         operands: &[one("dir", Kind::Service)],
+    },
+    Guide {
+        name: "svnew",
+        summary: "make a service directory with a log",
+        usage: &["svnew [options] name -- command"],
+        flags: &[
+            valued("-u", ACCOUNT, "the same as --user"),
+            valued("--user", ACCOUNT, "the service runs as this account"),
+            valued("--log-user", ACCOUNT, "the log runs as this account"),
+            valued("-d", DIRECTORY, "the same as --dir"),
+            valued("--dir", DIRECTORY, "make it here and not in /srv"),
+            valued("--log-dir", DIRECTORY, "log to this directory"),
+            flag("-e", "the same as --enable"),
+            flag("--enable", "link it into the scan directory"),
+            valued("--scan", DIRECTORY, "the scan directory"),
+            flag("-h", "the same as --help"),
+            flag("--help", "how it is called"),
+            flag("-V", "the same as --version"),
+            flag("--version", "its version"),
+        ],
+        words: &[],
+        operands: &[one("name", Kind::Text), CHILD],
     },
     Guide {
         name: "svok",
