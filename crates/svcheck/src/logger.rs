@@ -6,20 +6,18 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use dt_account::Account;
-
 use crate::chain::Chain;
 use crate::finding::{Finding, Rule};
 use crate::script::Script;
 use crate::shell::Word;
-use crate::world::{self, Access};
+use crate::world::{self, Access, Ids};
 
 /// The account that a logger runs as.
 enum Who {
     /// That of the supervise, most often root.
     Inherited,
     /// An account that is known.
-    Known(OsString, Account),
+    Known(OsString, Ids),
     /// One that there is not, told of elsewhere, or that cannot be looked up.
     Unknown(OsString),
 }
@@ -235,7 +233,7 @@ impl Place<'_> {
 }
 
 /// An account with no rights but everybody's.
-const NOBODY: Account = Account {
+const NOBODY: Ids = Ids {
     user: u32::MAX - 1,
     group: u32::MAX - 1,
 };

@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use dt_account::Account;
 use dt_os::file::How;
 
 /// No script is longer than this; of one that is, so much is read.
@@ -27,6 +26,13 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// An account's own ids.
+#[derive(Clone, Copy, Debug)]
+pub struct Ids {
+    pub user: u32,
+    pub group: u32,
+}
+
 /// What may be done with a file or directory.
 #[derive(Clone, Copy)]
 pub enum Access {
@@ -44,7 +50,7 @@ pub enum Access {
 /// account may too: by another group of its, or by an access control list, which
 /// shows as the group's bits. Nobody is accused then.
 #[must_use]
-pub fn may(account: Account, found: &Metadata, access: Access) -> bool {
+pub fn may(account: Ids, found: &Metadata, access: Access) -> bool {
     let wanted = access as u32;
     let mode = found.mode();
     if account.user == 0 {
@@ -58,11 +64,15 @@ pub fn may(account: Account, found: &Metadata, access: Access) -> bool {
 
 /// The account that a program's user option names; `Ok(None)` where it cannot be
 /// told.
-pub fn account(name: &OsStr) -> Result<Option<Account>, ()> {
+pub fn account(name: &OsStr) -> Result<Option<Ids>, ()> {
     let text = name.as_encoded_bytes();
     // Ids, or a group as well: not for every program, and none of them looks it up.
     if text.is_empty() || text.contains(&b':') || text.iter().all(u8::is_ascii_digit) {
         return Ok(None);
     }
-    dt_account::find(name).map(Some).ok_or(())
+    let found = dt_account::find(name).ok_or(())?;
+    Ok(Some(Ids {
+        user: found.user,
+        group: found.group,
+    }))
 }

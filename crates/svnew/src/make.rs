@@ -89,7 +89,7 @@ impl Plan {
             }
             Err(why) => return Err(unable("make ", path, &why)),
         }
-        if let Some(account) = self.log_account {
+        if let Some(account) = &self.log_account {
             chown(path, Some(account.user), Some(account.group))
                 .map_err(|why| unable("give away ", path, &why))?;
         }
