@@ -21,4 +21,4 @@ end
 complete -c daemontools -f
 complete -c daemontools -n 'test (__daemontools_operands) -eq 0' -l 'help' -d 'what it can do'
 complete -c daemontools -n 'test (__daemontools_operands) -eq 0' -l 'version' -d 'its version'
-complete -c daemontools -n 'test (__daemontools_operands) -eq 0' -x -a 'envdir envini envuidgid fghack help multilog pgrphack programs readproctitle setlock setuidgid setuser softlimit supervise svc svdt svok svscan svscanboot svscanctl svstat svup svwait svwhy tai64n tai64nlocal try trycode' -d 'program'
+complete -c daemontools -n 'test (__daemontools_operands) -eq 0' -x -a 'envdir envini envuidgid fghack help multilog pgrphack programs readproctitle setlock setuidgid setuser softlimit supervise svc svcheck svdt svnew svok svscan svscanboot svscanctl svstat svup svwait svwhy tai64n tai64nlocal try trycode' -d 'program'

@@ -179,6 +179,10 @@ fn bash_offers_options_services_accounts_and_words() {
     assert_eq!(offered(&["setlock", "-n", "script", "svsta"]), ["svstat"]);
     assert_eq!(offered(&["envdir", "s"]), ["scan", "srv"]);
     assert_eq!(offered(&["daemontools", "svst"]), ["svstat"]);
+    assert_eq!(offered(&["svnew", "web", "--user", "roo"]), ["root"]);
+    assert_eq!(offered(&["svnew", "web", "--user", "=", "roo"]), ["root"]);
+    assert_eq!(offered(&["svnew", "web", "--us"]), ["--user="]);
+    assert_eq!(offered(&["svnew", "web", "-e", "--", "svsta"]), ["svstat"]);
 }
 
 #[test]
@@ -225,5 +229,8 @@ fn fish_offers_options_services_accounts_and_words() {
     assert_eq!(offered("softlimit -o 5 svsta"), ["svstat"]);
     assert_eq!(offered("setlock -n script svsta"), ["svstat"]);
     assert_eq!(offered("envdir s"), ["scan", "srv"]);
+    assert_eq!(offered("svnew web -u roo"), ["root"]);
+    assert_eq!(offered("svnew web --us"), ["--user"]);
+    assert_eq!(offered("svnew web -u root -- svsta"), ["svstat"]);
     assert_eq!(offered("multilog t ./s"), ["./scan", "./srv"]);
 }

@@ -77,6 +77,8 @@ pub enum Kind {
     Account,
     /// A program, and its arguments after it.
     Command,
+    /// The same behind `--`, up to which options may stand among the operands.
+    CommandAfterDashes,
     /// Words of multilog's script.
     Script,
     /// One of these.

@@ -373,7 +373,10 @@ pub const GUIDES: &[Guide] = &[
             flag("--version", "its version"),
         ],
         words: &[],
-        operands: &[one("name", Kind::Text), CHILD],
+        operands: &[
+            one("name", Kind::Text),
+            many("command", Kind::CommandAfterDashes),
+        ],
     },
     Guide {
         name: "svok",

@@ -99,6 +99,7 @@ impl Plan {
     fn is_the_logs(&self, path: &Path) -> bool {
         let owner = self
             .log_account
+            .as_ref()
             .map_or_else(dt_os::identity::effective_user, |it| it.user);
         path.symlink_metadata()
             .is_ok_and(|found| found.is_dir() && found.uid() == owner)

@@ -59,6 +59,9 @@ _daemontools() {
     shift
     operands=("$@")
     local cur=${COMP_WORDS[COMP_CWORD]} before='' at=1 operand=0 ended='' word flag kind
+    # Options may stand anywhere before two dashes.
+    local free=''
+    [[ ${operands[*]} == *dashed* ]] && free=1
     COMPREPLY=()
     # The `=` of a long option is a word of its own.
     if [[ $cur == = && ${COMP_WORDS[COMP_CWORD-1]} == --* ]]; then
@@ -77,18 +80,23 @@ _daemontools() {
         if ((operand < ${#operands[@]})) && [[ ${operands[operand]} == command* ]]; then
             [[ $ended || $word != -?* || ${#flags[@]} == 0 ]] && break
         fi
-        if [[ ! $ended && $word == -- && ${#flags[@]} != 0 ]]; then
+        if [[ $free && $word == -- ]]; then
+            ended=1
+            ((at++))
+            break
+        elif [[ ! $ended && $word == -- && ${#flags[@]} != 0 ]]; then
             ended=1
         elif [[ ! $ended && $word == --* && ${COMP_WORDS[at+1]} == = ]]; then
             ((at += 2))
         elif [[ ! $ended && $word == -?* && ${#flags[@]} != 0 ]]; then
             for flag in "${flags[@]}"; do
-                [[ $flag == "-${word: -1}:"* && $word != --* ]] || continue
+                [[ $flag == "-${word: -1}:"* && $word != --* || $free && $flag == "$word=:"* ]] || continue
                 ((at + 1 == COMP_CWORD)) && { _daemontools_kind "${flag#*:}" "$cur"; return; }
                 ((at++))
             done
         else
-            ended=1
+            ended=$((1 - free))
+            ((ended)) || ended=''
             [[ ${operands[operand]} == *'*' ]] || ((operand++))
         fi
         ((at++))
@@ -102,6 +110,9 @@ _daemontools() {
         return
     fi
     kind=${operands[operand]%'*'}
+    if [[ $free ]]; then
+        kind=${ended:+command}
+    fi
     if [[ $kind == command ]] && declare -F _command_offset >/dev/null; then
         _command_offset "$at"
     elif [[ $kind == command ]] && ((at < COMP_CWORD)); then
@@ -154,6 +165,7 @@ fn kind(kind: Kind) -> String {
         Kind::File => "file".to_owned(),
         Kind::Account => "account".to_owned(),
         Kind::Command => "command".to_owned(),
+        Kind::CommandAfterDashes => "dashed".to_owned(),
         Kind::Script => "script".to_owned(),
         Kind::Text => "text".to_owned(),
         Kind::Choice(choices) => format!("choice={}", choices.join(",")),

@@ -1,7 +1,7 @@
 //! fish: a line for each option, and conditions that count the operands before the
 //! cursor.
 
-use super::{heading, quoted, runs_another, valued};
+use super::{heading, options_are_free, quoted, runs_another, valued};
 use crate::{Flag, Guide, Kind, Operand, Word};
 
 const OPERANDS: &str = r"
@@ -51,7 +51,11 @@ pub(super) fn completion(guide: &Guide) -> String {
     let shared = shared.iter().filter(|(wanted, _)| *wanted);
     let mut text = heading(guide, "fish");
     text.extend(shared.map(|(_, text)| *text));
-    let alone = condition(guide, 0, false);
+    let alone = if options_are_free(guide) {
+        quoted("not contains -- -- (commandline -opc)")
+    } else {
+        condition(guide, 0, false)
+    };
     let flags = guide
         .flags
         .iter()
@@ -90,8 +94,13 @@ fn condition(guide: &Guide, at: usize, later: bool) -> String {
 
 fn operand(guide: &Guide, at: usize, operand: &Operand) -> String {
     let name = guide.name;
-    let here = condition(guide, at, operand.many);
-    if operand.kind == Kind::Command && runs_another(guide) {
+    let free = operand.kind == Kind::CommandAfterDashes;
+    let here = if free {
+        quoted("contains -- -- (commandline -opc)")
+    } else {
+        condition(guide, at, operand.many)
+    };
+    if free || operand.kind == Kind::Command && runs_another(guide) {
         let valued: Vec<&str> = valued(guide).collect();
         let options = if valued.is_empty() {
             String::new()
@@ -122,7 +131,7 @@ fn offered(kind: Kind) -> String {
         Kind::Service => "(__daemontools_services)".to_owned(),
         Kind::Directory => "(__fish_complete_directories (commandline -ct))".to_owned(),
         Kind::Account => "(__fish_complete_users)".to_owned(),
-        Kind::Command => "(__fish_complete_command)".to_owned(),
+        Kind::Command | Kind::CommandAfterDashes => "(__fish_complete_command)".to_owned(),
         Kind::Choice(choices) => choices.join(" "),
         Kind::File | Kind::Script | Kind::Text => return String::new(),
     };

@@ -42,12 +42,19 @@ fn runs_another(guide: &Guide) -> bool {
     last.is_some_and(|operand| operand.kind == Kind::Command)
 }
 
+/// Whether options may stand among the operands.
+fn options_are_free(guide: &Guide) -> bool {
+    let last = guide.operands.last();
+    last.is_some_and(|operand| operand.kind == Kind::CommandAfterDashes)
+}
+
 /// Options that take their value as the next word.
 fn valued(guide: &Guide) -> impl Iterator<Item = &'static str> {
     let valued = guide.flags.iter().filter(|flag| flag.value.is_some());
+    let free = options_are_free(guide);
     valued
         .map(|flag| flag.name)
-        .filter(|name| !name.starts_with("--"))
+        .filter(move |name| free || !name.starts_with("--"))
 }
 
 /// In single quotes, for any of the three shells.

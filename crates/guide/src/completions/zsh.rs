@@ -1,6 +1,6 @@
 //! zsh: a call of `_arguments`, with functions for what zsh does not know itself.
 
-use super::{heading, quoted};
+use super::{heading, options_are_free, quoted};
 use crate::{Flag, Guide, Kind, Operand, Word};
 
 const SERVICES: &str = r"
@@ -29,10 +29,10 @@ pub(super) fn completion(guide: &Guide) -> String {
     let call = if arguments.is_empty() {
         "_message 'no arguments'".to_owned()
     } else {
-        let options = if guide.flags.is_empty() {
-            ""
-        } else {
-            "-s -S -A '-*' "
+        let options = match (guide.flags.is_empty(), options_are_free(guide)) {
+            (true, _) => "",
+            (false, true) => "-s -S ",
+            (false, false) => "-s -S -A '-*' ",
         };
         format!(
             "_arguments {options}\\\n    {}",
@@ -66,7 +66,7 @@ fn flag(flag: &Flag) -> String {
 fn operand(operand: &Operand) -> String {
     let name = escaped(operand.name);
     match (operand.kind, operand.many) {
-        (Kind::Command, _) => "*::command:_normal".to_owned(),
+        (Kind::Command | Kind::CommandAfterDashes, _) => "*::command:_normal".to_owned(),
         (kind, true) => format!("*:{name}:{}", action(kind)),
         (kind, false) => format!(":{name}:{}", action(kind)),
     }
@@ -78,7 +78,7 @@ fn action(kind: Kind) -> String {
         Kind::Directory => "_files -/".to_owned(),
         Kind::File => "_files".to_owned(),
         Kind::Account => "_users".to_owned(),
-        Kind::Command => "_command_names -e".to_owned(),
+        Kind::Command | Kind::CommandAfterDashes => "_command_names -e".to_owned(),
         Kind::Script => "_daemontools_script".to_owned(),
         Kind::Text => " ".to_owned(),
         Kind::Choice(choices) => format!("({})", choices.join(" ")),
