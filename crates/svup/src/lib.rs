@@ -17,7 +17,8 @@ const USAGE: &str = "svup [-L] [-l] dir";
 ///
 /// Exits 0 where the service and, if it is a program, its log are up, 100 where
 /// one of them is not or nobody supervises them, and 111 where that cannot be
-/// told. `-l` asks of the service only, `-L` of the log only.
+/// told. `-l` asks of the service only, `-L` of the log
+/// only; the last of them counts.
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     let (mut main, mut log) = (true, true);
     let mut options = Options::new("lL", args);

@@ -50,6 +50,9 @@ fn the_service_the_log_or_both() {
     assert_eq!(answers(&scratch), [100, 100, 100]);
     scratch.file("d/supervise/status", up.encode_with_log(&down));
     assert_eq!(answers(&scratch), [100, 0, 100]);
+    // The last one counts, as with encore.
+    assert_eq!(run(&scratch, &["-L", "-l", "d"]).code, 0);
+    assert_eq!(run(&scratch, &["-lL", "d"]).code, 100);
     scratch.file("d/supervise/status", down.encode_with_log(&up));
     assert_eq!(answers(&scratch), [100, 100, 0]);
     scratch.file("d/supervise/status", block(0, State::Started).encode());

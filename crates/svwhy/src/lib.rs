@@ -1,7 +1,7 @@
 //! Says in a sentence why a service is as it is.
 //!
-//! What is known is gathered in [`evidence`] and put into words in [`sentence`];
-//! [`log`] finds the last words of a service's log, [`run_file`] why `run` cannot
+//! What is known is gathered in `evidence` and put into words in `sentence`;
+//! `log` finds the last words of a service's log, `run_file` why `run` cannot
 //! be executed.
 #![forbid(unsafe_code)]
 

@@ -301,7 +301,9 @@ fn svstat_numbers() {
         );
         row(
             "40 bytes, as encore's",
-            &status(1000, 5, 1, b'd').repeat(3)[..40],
+            &[&status(1000, 5, 1, b'd')[..], b"\x04\0"]
+                .concat()
+                .repeat(2),
         );
         let nanoseconds = {
             let mut bytes = status(1000, 5, 0, b'u');
