@@ -8,12 +8,14 @@
 #![forbid(unsafe_code)]
 
 mod files;
+mod home;
 mod ledger;
 pub mod machine;
 pub mod runtime;
 mod survivor;
 pub mod takeover;
 mod upgrade;
+mod word;
 mod world;
 
 use std::ffi::{OsStr, OsString};
@@ -24,6 +26,7 @@ use dt_os::file;
 use dt_os::signals::{Signal, SignalPipe};
 use dt_service::{Want, names};
 
+use home::Home;
 use machine::Machine;
 use runtime::World;
 use upgrade::{Call, Handed};
@@ -48,10 +51,10 @@ fn begin(dir: &OsStr) -> Result<Exit, Fatal> {
     let want = if down { Want::Down } else { Want::Up };
 
     files::make_directory()?;
-    let lock = files::lock().map_err(|why| of_file("acquire", dir, names::LOCK, &why))?;
+    let home = Home::take().map_err(|why| of_file("acquire", dir, names::LOCK, &why))?;
     let control =
         files::Control::open().map_err(|(verb, why)| of_file(verb, dir, names::CONTROL, &why))?;
-    let mut kernel = Kernel::new(dir, children, lock, control)
+    let mut kernel = Kernel::new(dir, children, home, control)
         .map_err(|why| of_file("start", dir, "run", &why))?;
     // A start that is only due is none yet, and `down` forbids it as it always has.
     let resumed = kernel
@@ -72,12 +75,15 @@ fn go_on(dir: &OsStr, handed: Handed) -> Result<Exit, Fatal> {
     let children = watch_children(dir)?;
     let control = files::Control::with_reader(handed.control)
         .map_err(|(verb, why)| of_file(verb, dir, names::CONTROL, &why))?;
-    let mut kernel = Kernel::new(dir, children, handed.lock, control)
+    let home =
+        Home::with_lock(handed.lock).map_err(|why| of_file("acquire", dir, names::LOCK, &why))?;
+    let mut kernel = Kernel::new(dir, children, home, control)
         .map_err(|why| of_file("start", dir, "run", &why))?;
     kernel.show_presence(handed.ok);
     // None: it was to exit, and its service has died this instant.
     if let Some(state) = kernel.take_over() {
         kernel.announce(&state);
+        word::leave(None);
         runtime::run(state, &mut kernel);
     }
     Ok(Exit::OK)

@@ -13,17 +13,19 @@ use dt_os::process::{self, ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
 use dt_os::wait::{self, Interest};
 use dt_os::{clock, descriptor};
-use dt_service::{Incarnation, Record, Status, names};
+use dt_service::{Command, Incarnation, Record, Status, names};
 use dt_tai::{Tai64, Tai64N};
 
 use crate::PROGRAM;
 use crate::files::{self, Control, Step};
+use crate::home::{Home, Look};
 use crate::ledger::{self, Ledger};
 use crate::machine::{Event, LOOK, Machine, Process};
 use crate::runtime::{Ready, World};
 use crate::survivor::{self, Survivor};
 use crate::takeover::{self, Fate};
 use crate::upgrade;
+use crate::word;
 
 /// How long we wait where waiting itself fails, so as not to spin.
 const BREATH: Duration = Duration::from_secs(1);
@@ -34,7 +36,11 @@ pub(crate) struct Kernel {
     directory: OsString,
     children: SignalPipe,
     control: Control,
-    lock: File,
+    home: Home,
+    /// The service directory is gone, which is to be taken for `svc -x`, once.
+    homeless: Option<Command>,
+    /// As long as it is not gone.
+    at_home: bool,
     /// Open as long as we live, which tells that we do.
     ok: Option<File>,
     /// Asks the program installed now.
@@ -57,13 +63,15 @@ pub(crate) struct Kernel {
     /// A flood of commands that change nothing is then one write a turn; yet each
     /// command that comes by itself writes, as somebody may have taken the file away.
     written: Option<[u8; Status::LEN]>,
+    /// The last one that was written.
+    shown: Option<[u8; Status::LEN]>,
 }
 
 impl Kernel {
     pub(crate) fn new(
         directory: &OsStr,
         children: SignalPipe,
-        lock: File,
+        home: Home,
         control: Control,
     ) -> io::Result<Self> {
         let excuse = Message::new(PROGRAM, "fatal").text("unable to start ");
@@ -73,7 +81,9 @@ impl Kernel {
             directory: directory.to_owned(),
             children,
             control,
-            lock,
+            home,
+            homeless: None,
+            at_home: true,
             ok: None,
             probe: None,
             ledger,
@@ -84,6 +94,7 @@ impl Kernel {
             excuse,
             since: stamp(),
             written: None,
+            shown: None,
         };
         match opened {
             // Nor can the status be written, as is said anon in known words.
@@ -97,6 +108,36 @@ impl Kernel {
     /// Holds `supervise/ok` open.
     pub(crate) fn show_presence(&mut self, ok: File) {
         self.ok = Some(ok);
+    }
+
+    /// Makes `supervise/` anew where somebody has taken it away, with all that was
+    /// in it: who looks for us there finds us, and no other `supervise` begins.
+    fn keep_house(&mut self) {
+        match self.home.look() {
+            Look::Whole => return,
+            Look::Gone => {
+                self.homeless = self.at_home.then_some(Command::Exit);
+                self.at_home = false;
+                return;
+            }
+            Look::Lost => {}
+        }
+        // As it was; the next event brings another attempt.
+        let Ok(control) = self.home.retake() else {
+            return;
+        };
+        self.control = control;
+        let last = self.ledger.last();
+        (self.ledger, _) = Ledger::open();
+        if let Some(record) = last {
+            self.write_record(record);
+        }
+        if let Some(status) = self.shown {
+            // It was said once that this cannot be done, if so.
+            let _ = files::replace_status(&status);
+        }
+        // Last, as at the start: who finds it finds the rest.
+        self.ok = files::open_ok().ok();
     }
 
     fn start_probe(&self) -> io::Result<Pid> {
@@ -128,6 +169,7 @@ impl Kernel {
             .pieces(&[&self.directory])
             .line();
         let _ = descriptor::write_all(descriptor::stderr(), &line);
+        word::leave(Some("the one installed cannot take over"));
         None
     }
 
@@ -137,6 +179,7 @@ impl Kernel {
             &self.directory,
         ];
         warn(PROGRAM, &what, why);
+        word::leave(Some(dt_os::reason(why)));
     }
 
     /// What to go on with, where an earlier `supervise` was killed: its service's
@@ -287,7 +330,7 @@ impl World for Kernel {
             directory_excuse: &[],
             exec_excuse: &self.excuse,
         };
-        let child = launch.start_gated(&[self.lock.as_fd()])?;
+        let child = launch.start_gated(&self.home.locks())?;
         self.record_start(child.pid());
         child.open()
     }
@@ -321,7 +364,7 @@ impl World for Kernel {
             return;
         }
         match files::replace_status(&record) {
-            Ok(()) => self.written = Some(record),
+            Ok(()) => (self.written, self.shown) = (Some(record), Some(record)),
             Err((step, why)) => self.warn_of_status(step, why),
         }
     }
@@ -354,7 +397,11 @@ impl World for Kernel {
         if let Some(earlier) = &mut self.survivor {
             children |= earlier.note_end(survivor);
         }
-        Ready { children, control }
+        self.keep_house();
+        Ready {
+            children,
+            control: control || self.homeless.is_some(),
+        }
     }
 
     fn reap(&mut self) -> Option<Event> {
@@ -368,7 +415,9 @@ impl World for Kernel {
     }
 
     fn probe(&mut self) {
-        if self.probe.is_some() {
+        // One that has not answered by the next time it is asked never will.
+        if let Some(probe) = self.probe {
+            let _ = process::send(probe, Signal::SIGKILL);
             return;
         }
         match self.start_probe() {
@@ -382,14 +431,19 @@ impl World for Kernel {
         // Without it the next one would not know of the service.
         if self.ledger.last() != Some(self.record(state)) {
             self.warn_of_record("write", &dt_os::Errno::EIO.into());
-            return;
+            return word::leave(Some("its record cannot be written"));
         }
-        let kept = [&self.lock, &self.control.reader, ok];
+        let kept = [self.home.lock(), &self.control.reader, ok];
         let why = upgrade::become_installed(&self.directory, kept);
         self.warn_of_upgrade(&why);
     }
 
     fn read_control(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        // Nobody can tell us any more.
+        if let (Some(byte), Some(command)) = (block.first_mut(), self.homeless.take()) {
+            *byte = command.byte();
+            return Ok(1);
+        }
         descriptor::read(&self.control.reader, block)
     }
 }
