@@ -15,11 +15,21 @@ use crate::shell::Word;
 enum Habit {
     /// Leaves, unless one of these is among its arguments.
     LeavesUnless(&'static [&'static str]),
+    /// The same, and unless its configuration says one of these words of the second
+    /// after the first. Where the configuration is nobody knows if it is neither an
+    /// argument nor in the usual place.
+    LeavesUnlessSaid(&'static [&'static str], Said),
     /// Stays, unless one of these is.
     StaysUnless(&'static [&'static str]),
 }
 
-use Habit::{LeavesUnless, StaysUnless};
+struct Said {
+    word: &'static str,
+    stays: &'static [&'static str],
+    usually: &'static str,
+}
+
+use Habit::{LeavesUnless, LeavesUnlessSaid, StaysUnless};
 
 /// Each program, its habit, and how it is told to stay.
 const DAEMONS: &[(&str, Habit, &str)] = &[
@@ -57,7 +67,14 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
     ("chronyd", LeavesUnless(&["-d", "-n", "-x"]), "add -n"),
     (
         "clamd",
-        LeavesUnless(&["-F", "--foreground", "--foreground=yes"]),
+        LeavesUnlessSaid(
+            &["-F", "--foreground", "--foreground=yes"],
+            Said {
+                word: "Foreground",
+                stays: &["true", "yes", "1"],
+                usually: "/etc/clamav/clamd.conf",
+            },
+        ),
         "add --foreground",
     ),
     ("collectd", LeavesUnless(&["-f", "-t", "-T"]), "add -f"),
@@ -111,7 +128,18 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
         "leave out -d",
     ),
     ("mongod", StaysUnless(&["--fork"]), "leave out --fork"),
-    ("monit", LeavesUnless(&["-I"]), "add -I"),
+    (
+        "monit",
+        LeavesUnlessSaid(
+            &["-I"],
+            Said {
+                word: "set",
+                stays: &["init"],
+                usually: "/etc/monit/monitrc",
+            },
+        ),
+        "add -I",
+    ),
     (
         "mosquitto",
         StaysUnless(&["-d", "--daemon"]),
@@ -143,7 +171,14 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
     ("openvpn", StaysUnless(&["--daemon"]), "leave out --daemon"),
     (
         "php-fpm",
-        LeavesUnless(&["-F", "--nodaemonize", "-y", "--fpm-config", "-t"]),
+        LeavesUnlessSaid(
+            &["-F", "--nodaemonize", "-t"],
+            Said {
+                word: "daemonize",
+                stays: &["no", "0", "false", "off"],
+                usually: "/etc/php-fpm.conf",
+            },
+        ),
         "add --nodaemonize",
     ),
     (
@@ -217,7 +252,14 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
     ),
     (
         "supervisord",
-        LeavesUnless(&["-n", "--nodaemon"]),
+        LeavesUnlessSaid(
+            &["-n", "--nodaemon"],
+            Said {
+                word: "nodaemon",
+                stays: &["true", "yes", "1", "on"],
+                usually: "/etc/supervisor/supervisord.conf",
+            },
+        ),
         "add --nodaemon",
     ),
     (
@@ -270,9 +312,10 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
     ),
 ];
 
-/// How the program of this command is kept from leaving, where it would leave.
+/// How the program of this command, run in the directory `home`, is kept from
+/// leaving, where it would leave.
 #[must_use]
-pub fn remedy(chain: &Chain<'_>) -> Option<&'static str> {
+pub fn remedy(chain: &Chain<'_>, home: &Path) -> Option<&'static str> {
     // What runs under fghack is meant to leave.
     if chain.has("fghack") {
         return None;
@@ -292,9 +335,14 @@ pub fn remedy(chain: &Chain<'_>) -> Option<&'static str> {
         LeavesUnless(stay) => {
             arguments.iter().all(|word| word.literal().is_some())
                 && !has_option(arguments, stay)
-                && !(name == "nginx" && nginx_is_told_to_stay(arguments))
+                && !(name == "nginx" && nginx_is_told_to_stay(arguments, home))
         }
-        StaysUnless(_) if name == "redis-server" => redis_leaves(arguments),
+        LeavesUnlessSaid(stay, said) => {
+            arguments.iter().all(|word| word.literal().is_some())
+                && !has_option(arguments, stay)
+                && said.is_not_in(arguments, home)
+        }
+        StaysUnless(_) if name == "redis-server" => redis_leaves(arguments, home),
         // Those of a program that runs another are the other's.
         StaysUnless(leave) if name == "docker" || name == "podman" => {
             container_leaves(arguments, leave)
@@ -302,6 +350,36 @@ pub fn remedy(chain: &Chain<'_>) -> Option<&'static str> {
         StaysUnless(leave) => has_word(arguments, leave),
     };
     leaves.then_some(*remedy)
+}
+
+impl Said {
+    /// Whether there is a configuration, and it does not say so.
+    fn is_not_in(&self, arguments: &[Word], home: &Path) -> bool {
+        let named = arguments
+            .iter()
+            .filter_map(Word::literal)
+            .map(|name| home.join(name));
+        let text = named
+            .chain([self.usually.into()])
+            .map(|path| without_comments(&path));
+        let Some(mut text) = text.into_iter().find(|text| !text.is_empty()) else {
+            return false;
+        };
+        for byte in &mut text {
+            if matches!(byte, b'=' | b';' | b'"') {
+                *byte = b' ';
+            }
+        }
+        let words: Vec<&[u8]> = words(&text).collect();
+        let says = |pair: &[&[u8]]| match pair {
+            [first, second] => {
+                *first == self.word.as_bytes()
+                    && self.stays.iter().any(|stays| *second == stays.as_bytes())
+            }
+            _ => false,
+        };
+        !words.windows(2).any(says)
+    }
 }
 
 fn is_init_script(program: &Word) -> bool {
@@ -339,7 +417,7 @@ fn container_leaves(arguments: &[Word], leave: &[&str]) -> bool {
 }
 
 /// By `-g 'daemon off;'`, or in its configuration.
-fn nginx_is_told_to_stay(arguments: &[Word]) -> bool {
+fn nginx_is_told_to_stay(arguments: &[Word], home: &Path) -> bool {
     let off = |text: &[u8]| {
         let words: Vec<&[u8]> = words(text).collect();
         words.windows(2).any(|pair| {
@@ -354,11 +432,11 @@ fn nginx_is_told_to_stay(arguments: &[Word]) -> bool {
         .find(|pair| pair.first().is_some_and(|word| word.bytes() == b"-c"));
     let configuration = after_c.and_then(|pair| pair.get(1)?.literal());
     let configuration = configuration.unwrap_or(OsStr::new("/etc/nginx/nginx.conf"));
-    off(&without_comments(Path::new(configuration)))
+    off(&without_comments(&home.join(configuration)))
 }
 
 /// By `--daemonize yes`, or in its configuration and not otherwise.
-fn redis_leaves(arguments: &[Word]) -> bool {
+fn redis_leaves(arguments: &[Word], home: &Path) -> bool {
     let said = arguments.windows(2).rev().find_map(|pair| match pair {
         [option, value] if option.bytes() == b"--daemonize" => Some(value.bytes() == b"yes"),
         _ => None,
@@ -366,7 +444,7 @@ fn redis_leaves(arguments: &[Word]) -> bool {
     said.unwrap_or_else(|| {
         let configuration = arguments.first().and_then(Word::literal);
         let text = configuration
-            .map(|name| without_comments(Path::new(name)))
+            .map(|name| without_comments(&home.join(name)))
             .unwrap_or_default();
         let words: Vec<&[u8]> = words(&text).collect();
         words
@@ -380,13 +458,13 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|word| !word.is_empty())
 }
 
-/// An ordinary file's lines without those that begin with `#`; nothing where it
+/// An ordinary file's lines without comments; nothing where it
 /// cannot be read.
 fn without_comments(path: &Path) -> Vec<u8> {
     let text = crate::world::read(path).unwrap_or_default();
     let lines = text.split_inclusive(|byte| *byte == b'\n');
     lines
-        .filter(|line| !line.trim_ascii_start().starts_with(b"#"))
+        .filter(|line| !matches!(line.trim_ascii_start().first(), Some(b'#' | b';')))
         .flatten()
         .copied()
         .collect()
@@ -399,7 +477,12 @@ mod tests {
 
     fn leaves(line: &str) -> bool {
         let commands = shell::commands(line.as_bytes());
-        remedy(&chain::follow(commands[0].call())).is_some()
+        remedy(&chain::follow(commands[0].call()), Path::new("/")).is_some()
+    }
+
+    #[test]
+    fn the_table_is_sorted() {
+        assert!(DAEMONS.is_sorted_by(|one, next| one.0 < next.0));
     }
 
     #[test]
@@ -410,7 +493,6 @@ mod tests {
             "exec setuidgid root cron",
             "exec redis-server --daemonize yes",
             "exec memcached -d -u nobody",
-            "exec /usr/sbin/php-fpm8.2",
             "exec docker run -d --rm x",
             "exec docker compose up -d",
             "/etc/init.d/foo start",
@@ -437,6 +519,8 @@ mod tests {
             "exec fghack nginx",
             "exec postgres -D /var/lib/postgresql",
             "exec apache2 -D FOREGROUND",
+            "exec php-fpm8.2 -y /no/such.conf",
+            "exec supervisord -c /no/such.conf",
             "exec prog -d",
         ] {
             assert!(!leaves(line), "{line}");

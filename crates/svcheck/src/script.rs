@@ -133,9 +133,10 @@ impl Script {
         let Some(last) = self.commands.last() else {
             return;
         };
+        let home = self.path.parent().unwrap_or(Path::new("."));
         for command in &self.commands {
             let ends_it = command.is("exec") || std::ptr::eq(command, last);
-            if ends_it && let Some(remedy) = daemons::remedy(&chain::follow(command.call())) {
+            if ends_it && let Some(remedy) = daemons::remedy(&chain::follow(command.call()), home) {
                 let what = "puts itself in the background";
                 return findings.push(
                     self.found(command, Rule::Background, what)

@@ -271,15 +271,38 @@ fn who_waits_for_whom_is_followed() {
 }
 
 #[test]
+fn a_daemons_configuration_is_found_where_it_runs() {
+    let scratch = Scratch::new();
+    let run = "#!/bin/sh\nexec 2>&1\nexec redis-server ./redis.conf\n";
+    service(scratch.path(), run, LOG);
+    fs::write(scratch.path().join("redis.conf"), "# no\ndaemonize no\n").unwrap();
+    assert_eq!(found(scratch.path()), [""; 0]);
+    fs::write(scratch.path().join("redis.conf"), "port 0\ndaemonize yes\n").unwrap();
+    assert_eq!(found(scratch.path()), ["run:3 background"]);
+
+    let run = "#!/bin/sh\nexec 2>&1\nexec php-fpm8.2 -y ./fpm.conf\n";
+    service(scratch.path(), run, LOG);
+    fs::write(scratch.path().join("fpm.conf"), "[global]\ndaemonize=no\n").unwrap();
+    assert_eq!(found(scratch.path()), [""; 0]);
+    fs::write(
+        scratch.path().join("fpm.conf"),
+        "[global]\n;daemonize = no\ndaemonize = yes\n",
+    )
+    .unwrap();
+    assert_eq!(found(scratch.path()), ["run:3 background"]);
+}
+
+#[test]
 fn the_examples_are_right() {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/service");
-    for entry in fs::read_dir(examples).unwrap() {
-        let path = entry.unwrap().path();
-        let mut findings = found(&path);
-        // Accounts and directories of the examples that this machine has not.
-        findings.retain(|found| {
-            !found.ends_with("user-unknown") && !found.ends_with("log-directory-missing")
-        });
-        assert_eq!(findings, [""; 0], "{}", path.display());
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    for scan in ["service", "redis"].map(|name| examples.join(name)) {
+        let mut findings = Vec::new();
+        svcheck::check_scan(&scan, &mut findings).unwrap();
+        let mut findings = told(&scan, &findings);
+        // Accounts and directories of the examples that this machine has not, and
+        // what is beside the services.
+        let elsewhere = ["user-unknown", "log-directory-missing", "not-a-directory"];
+        findings.retain(|found| !elsewhere.iter().any(|rule| found.ends_with(rule)));
+        assert_eq!(findings, [""; 0], "{}", scan.display());
     }
 }
