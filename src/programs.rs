@@ -5,6 +5,7 @@ use dt_cli::Program;
 /// In alphabetical order, one a line.
 pub const PROGRAMS: &[(&str, Program)] = &[
     ("envdir", envdir::run),
+    ("envini", envini::run),
     ("envuidgid", envuidgid::run),
     ("fghack", fghack::run),
     ("multilog", multilog::run),
@@ -12,6 +13,7 @@ pub const PROGRAMS: &[(&str, Program)] = &[
     ("readproctitle", readproctitle::run),
     ("setlock", setlock::run),
     ("setuidgid", setuidgid::run),
+    ("setuser", setuser::run),
     ("softlimit", softlimit::run),
     ("supervise", supervise::run),
     ("svc", svc::run),

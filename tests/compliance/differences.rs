@@ -1,18 +1,20 @@
-//! Where ours is meant to differ from the original.
+//! Where ours is meant to differ from the original, and from daemontools-encore.
 //!
-//! Each row's case has a second golden, `NAME.ours.txt`, beside the original's. A
+//! Each row's case has a second golden, `NAME.ours.txt`, beside theirs. A
 //! row whose two goldens are the same, or whose files are missing, is out of
 //! date, and a test says so.
+
+use crate::harness::Column;
 
 /// One deliberate difference.
 pub struct Difference {
     /// The case that shows it, on both sides.
     pub case: &'static str,
-    /// What the original does, what ours does, and why.
+    /// What the other does, what ours does, and why.
     pub reason: &'static str,
 }
 
-/// All of them, by case, in alphabetical order.
+/// Where it is meant to differ from the original; by case, in alphabetical order.
 pub const DIFFERENCES: &[Difference] = &[
     Difference {
         case: "commands_to_a_crash_loop",
@@ -33,6 +35,15 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "envdir_dangling_link",
         reason: "The original gives a link to nothing the value of the file before it; \
                  ours takes it for an empty file.",
+    },
+    Difference {
+        case: "envdir_errors",
+        reason: "As daemontools-encore, ours has an option -p, which the usage line names, \
+                 and options end at --; to the original both are directories.",
+    },
+    Difference {
+        case: "envdir_usage",
+        reason: "As above: the usage line.",
     },
     Difference {
         case: "fghack_with_child_ignored",
@@ -158,6 +169,11 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "Ours ignores it, so that nobody's closing of a pipe costs a line.",
     },
     Difference {
+        case: "multilog_words_that_daemontools_encore_knows",
+        reason: "Words that begin with F, S or w, or a first one with T, mean nothing to the \
+                 original; to ours, what they mean to daemontools-encore.",
+    },
+    Difference {
         case: "path_with_a_file",
         reason: "The original looks no further than a part of PATH that is a file; ours \
                  goes on.",
@@ -171,6 +187,16 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "setlock_without_standard_error",
         reason: "Started without standard error the original writes its messages into the \
                  lock; ours keeps the lock clear of it.",
+    },
+    Difference {
+        case: "setuidgid_errors",
+        reason: "As daemontools-encore, ours has an option -s, which the usage line names, \
+                 and options end at --; to the original both are accounts.",
+    },
+    Difference {
+        case: "softlimit_numbers",
+        reason: "To the original - is no number; to ours, as to daemontools-encore, it \
+                 takes the hard limit away as well.",
     },
     Difference {
         case: "standard_descriptors_are_closed",
@@ -256,28 +282,60 @@ pub const DIFFERENCES: &[Difference] = &[
     },
 ];
 
+/// Where ours is meant to differ from daemontools-encore, in what that adds to the
+/// original; by case, in alphabetical order.
+pub const FROM_ENCORE: &[Difference] = &[
+    Difference {
+        case: "multilog_kind_of_a_pattern_left_of_the_letter",
+        reason: "encore carries the kind of pattern that the last F or S said over to the \
+                 next line; with ours it belongs to the place in the script.",
+    },
+    Difference {
+        case: "multilog_status_after_a_long_line",
+        reason: "encore fills a status file up with what is left of a longer line before; \
+                 ours with newlines.",
+    },
+    Difference {
+        case: "setuser_sets_variables",
+        reason: "encore documents that setuser sets variables, and does not; ours does.",
+    },
+];
+
 /// The row for a case.
-pub fn of(case: &str) -> Option<&'static Difference> {
-    DIFFERENCES.iter().find(|row| row.case == case)
+pub fn of(column: Column, case: &str) -> Option<&'static Difference> {
+    rows(column).iter().find(|row| row.case == case)
 }
+
+const fn rows(column: Column) -> &'static [Difference] {
+    match column {
+        Column::Original => DIFFERENCES,
+        Column::Encore => FROM_ENCORE,
+    }
+}
+
+const COLUMNS: [Column; 2] = [Column::Original, Column::Encore];
 
 #[test]
 fn every_listed_difference_still_exists() {
-    for row in DIFFERENCES {
-        let [original, ours] = [false, true].map(|ours| {
-            let file = crate::harness::golden_file(row.case, ours);
-            std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-        });
-        assert_ne!(
-            original, ours,
-            "{}: no longer differs: {}",
-            row.case, row.reason
-        );
-        assert!(!row.reason.is_empty(), "{}: no reason", row.case);
+    for column in COLUMNS {
+        for row in rows(column) {
+            let [theirs, ours] = [false, true].map(|ours| {
+                let file = crate::harness::golden_file(column, row.case, ours);
+                std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+            });
+            assert_ne!(
+                theirs, ours,
+                "{}: no longer differs: {}",
+                row.case, row.reason
+            );
+            assert!(!row.reason.is_empty(), "{}: no reason", row.case);
+        }
     }
 }
 
 #[test]
-fn the_list_is_in_order_and_names_each_case_once() {
-    assert!(DIFFERENCES.is_sorted_by(|a, b| a.case < b.case));
+fn the_lists_are_in_order_and_name_each_case_once() {
+    for column in COLUMNS {
+        assert!(rows(column).is_sorted_by(|a, b| a.case < b.case));
+    }
 }

@@ -146,17 +146,52 @@ fn in_words(name: &str, arguments: &[impl AsRef<OsStr>]) -> String {
     words
 }
 
+/// Whose behaviour a case is about. Each has its own goldens, and its own list of
+/// where ours is meant to differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// daemontools 0.76.
+    Original,
+    /// What daemontools-encore adds to it.
+    Encore,
+}
+
+impl Column {
+    /// Whether a case of this column can be run with these programs. Ours are
+    /// measured by both.
+    fn is_about(self, suite: &Suite) -> bool {
+        !suite.is_original() || suite.is_encore() == (self == Self::Encore)
+    }
+}
+
 /// Runs `body` against the suite under test and compares what it wrote down
-/// with the golden.
+/// with the original's golden.
 #[track_caller]
 pub fn check(name: &str, body: impl FnOnce(&mut Case)) {
-    let mut case = Case::new(Suite::under_test());
+    check_in(Column::Original, name, body);
+}
+
+/// The same for a case that is about what daemontools-encore adds: its golden is
+/// encore's, and the original is not asked.
+#[track_caller]
+pub fn check_encore(name: &str, body: impl FnOnce(&mut Case)) {
+    check_in(Column::Encore, name, body);
+}
+
+#[track_caller]
+fn check_in(column: Column, name: &str, body: impl FnOnce(&mut Case)) {
+    let suite = Suite::under_test();
+    if !column.is_about(&suite) {
+        skip(&format!("{name} is about {column:?}"));
+        return;
+    }
+    let mut case = Case::new(suite);
     bounded(&mut case, body);
-    let ours = !case.suite.is_original() && crate::differences::of(name).is_some();
-    let file = golden_file(name, ours);
+    let ours = !case.suite.is_original() && crate::differences::of(column, name).is_some();
+    let file = golden_file(column, name, ours);
     if std::env::var_os("DAEMONTOOLS_RECORD").is_some_and(|value| value == "1") {
-        // The original's goldens are recorded from the original only, and ours,
-        // where they are meant to differ, from ours only.
+        // The others' goldens are recorded from them only, and ours, where they are
+        // meant to differ, from ours only.
         if ours || case.suite.is_original() {
             fs::write(&file, &case.transcript).unwrap();
             return;
@@ -169,6 +204,12 @@ pub fn check(name: &str, body: impl FnOnce(&mut Case)) {
         "{name}: differs from the golden\n--- expected\n{golden}--- seen\n{}",
         case.transcript
     );
+}
+
+/// Says that a case is skipped, and why.
+#[expect(clippy::print_stderr, reason = "a case that is skipped says so")]
+pub fn skip(why: &str) {
+    eprintln!("skipped: {why}");
 }
 
 /// How long a case may take before all that it has started is killed.
@@ -221,8 +262,12 @@ pub fn unprivileged(command: &mut Command) {
 }
 
 /// Where a case's golden is; `ours` for the one of a deliberate difference.
-pub fn golden_file(name: &str, ours: bool) -> PathBuf {
+pub fn golden_file(column: Column, name: &str, ours: bool) -> PathBuf {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compliance/goldens");
+    let directory = match column {
+        Column::Original => directory,
+        Column::Encore => directory.join("encore"),
+    };
     directory.join(if ours {
         format!("{name}.ours.txt")
     } else {

@@ -3,13 +3,18 @@
 //! Our programs are static, and a static C library cannot load the modules that
 //! answer for LDAP, sssd or systemd. So `/etc/passwd` is read here, byte for byte,
 //! and for every other source that `/etc/nsswitch.conf` names, the system's own
-//! getent(1) is asked, which can load them.
+//! getent(1) is asked, which can load them. The same goes for `/etc/group`.
 #![forbid(unsafe_code)]
 
+mod assume;
+mod group;
 mod passwd;
 mod sources;
 
+pub use assume::{Groups, assume, operands};
+
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 
 use dt_os::ask::ask;
@@ -18,13 +23,29 @@ use dt_os::process::Ending;
 
 use sources::Order;
 
-/// The ids of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
+    /// The name that the system knows it by.
+    pub name: OsString,
     /// The user id.
     pub user: u32,
     /// The primary group's id.
     pub group: u32,
+    /// The home directory.
+    pub home: OsString,
+    /// The shell, empty if none is said.
+    pub shell: OsString,
+}
+
+impl Account {
+    /// The ids of all its groups, the primary one first.
+    ///
+    /// Where the other sources cannot be asked, those of `/etc/group` alone.
+    #[must_use]
+    pub fn groups(&self) -> Vec<u32> {
+        Places::system().groups(self)
+    }
 }
 
 /// The account `name`; `None` where there is none, and also where the search
@@ -39,6 +60,7 @@ pub fn find(name: &OsStr) -> Option<Account> {
 /// Where accounts are looked for.
 struct Places {
     passwd: OsString,
+    group: OsString,
     nsswitch: OsString,
     getent: OsString,
 }
@@ -61,6 +83,7 @@ impl Places {
     fn system() -> Self {
         Self {
             passwd: "/etc/passwd".into(),
+            group: "/etc/group".into(),
             nsswitch: "/etc/nsswitch.conf".into(),
             getent: "/usr/bin/getent".into(),
         }
@@ -68,7 +91,7 @@ impl Places {
 
     fn find(&self, name: &OsStr) -> Option<Account> {
         let switch = std::fs::read(&self.nsswitch).unwrap_or_default();
-        let order = sources::order(&switch);
+        let order = sources::order(&switch, b"passwd");
         if order != Order::OthersFirst
             && let Some(account) = self.in_files(name)
         {
@@ -94,16 +117,48 @@ impl Places {
         if name.is_empty() {
             return Answer::Nobody;
         }
-        let words = ["getent", "passwd", "--"].map(OsStr::new);
-        let words: Vec<&OsStr> = words.into_iter().chain([name]).collect();
-        let asked =
-            Image::named(&self.getent, &words, &[]).and_then(|getent| ask(&getent, LONGEST_ANSWER));
-        match asked {
+        match self.ask_getent("passwd", name) {
             Ok((answer, Ending::Exited(0))) => {
                 understood(&answer, name).map_or(Answer::Nobody, Answer::Found)
             }
             Ok((_, Ending::Exited(NO_SUCH_NAME))) => Answer::Nobody,
             Ok((_, Ending::Exited(_) | Ending::Killed(_))) | Err(_) => Answer::Nothing,
+        }
+    }
+
+    fn ask_getent(&self, database: &str, name: &OsStr) -> io::Result<(Vec<u8>, Ending)> {
+        let words = ["getent", database, "--"].map(OsStr::new);
+        let words: Vec<&OsStr> = words.into_iter().chain([name]).collect();
+        let getent = Image::named(&self.getent, &words, &[])?;
+        ask(&getent, LONGEST_ANSWER)
+    }
+
+    fn groups(&self, account: &Account) -> Vec<u32> {
+        let name = account.name.as_bytes();
+        let switch = std::fs::read(&self.nsswitch).unwrap_or_default();
+        let others = if sources::memberships_in_files(&switch) {
+            None
+        } else {
+            self.groups_by_getent(&account.name)
+        };
+        let others = others.unwrap_or_else(|| {
+            let content = std::fs::read(&self.group).unwrap_or_default();
+            group::of_member(&content, name).collect()
+        });
+        let mut groups = vec![account.group];
+        for group in others {
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        groups
+    }
+
+    /// `None` where it cannot be asked or says nothing.
+    fn groups_by_getent(&self, name: &OsStr) -> Option<Vec<u32>> {
+        match self.ask_getent("initgroups", name) {
+            Ok((answer, Ending::Exited(0))) => group::of_answer(&answer, name.as_bytes()),
+            _ => None,
         }
     }
 }
@@ -114,8 +169,8 @@ impl Places {
 /// name. Other names may come back spelt differently: some sources ignore case.
 fn understood(answer: &[u8], name: &OsStr) -> Option<Account> {
     let line = answer.split(|byte| *byte == b'\n').next()?;
-    let (found, account) = passwd::parse(line)?;
-    (found == name.as_bytes() || !is_number(name.as_bytes())).then_some(account)
+    let account = passwd::parse(line)?;
+    (account.name == name || !is_number(name.as_bytes())).then_some(account)
 }
 
 /// Whether strtoul(3), which getent reads its argument with, takes all of it.
@@ -138,6 +193,7 @@ mod tests {
         let scratch = Scratch::new();
         let places = Places {
             passwd: scratch.file("passwd", passwd).into(),
+            group: scratch.join("group").into(),
             nsswitch: scratch.file("nsswitch.conf", nsswitch).into(),
             getent: scratch
                 .script("getent", format!("#!/bin/sh\n{getent}\n"))
@@ -178,11 +234,58 @@ mod tests {
         let scratch = Scratch::new();
         let places = Places {
             passwd: scratch.file("passwd", LOCAL).into(),
+            group: scratch.join("group").into(),
             nsswitch: scratch.file("nsswitch.conf", "passwd: sss files").into(),
             getent: scratch.join("none").into(),
         };
-        let expected = Account { user: 7, group: 8 };
+        let expected = Account {
+            name: "jo".into(),
+            user: 7,
+            group: 8,
+            home: "/".into(),
+            shell: "/bin/sh".into(),
+        };
         assert_eq!(places.find("jo".as_ref()), Some(expected));
+    }
+
+    /// The groups of `jo`, whose primary one is 8.
+    fn groups(group: &str, nsswitch: &str, getent: &str) -> Vec<u32> {
+        let scratch = Scratch::new();
+        let places = Places {
+            passwd: scratch.file("passwd", LOCAL).into(),
+            group: scratch.file("group", group).into(),
+            nsswitch: scratch.file("nsswitch.conf", nsswitch).into(),
+            getent: scratch
+                .script("getent", format!("#!/bin/sh\n{getent}\n"))
+                .into(),
+        };
+        let account = places.in_files("jo".as_ref()).unwrap();
+        places.groups(&account)
+    }
+
+    const MEMBERS: &str = "a:x:8:jo\nb:x:9:al,jo\nc:x:10:joe\n";
+
+    #[test]
+    fn all_groups_are_those_of_the_file_where_it_is_the_only_source() {
+        for switch in ["group: files\n", "", "passwd: files sss\ngroup: files"] {
+            assert_eq!(groups(MEMBERS, switch, "echo jo 11"), [8, 9], "{switch}");
+        }
+    }
+
+    #[test]
+    fn all_groups_are_those_that_getent_knows_where_there_are_other_sources() {
+        let answer = r#"[ "$*" = "initgroups -- jo" ] && echo 'jo    9 70001'"#;
+        for switch in ["group: files sss\n", "group: files\ninitgroups: files sss"] {
+            assert_eq!(groups(MEMBERS, switch, answer), [8, 9, 70001], "{switch}");
+        }
+    }
+
+    #[test]
+    fn all_groups_are_those_of_the_file_where_getent_fails() {
+        for script in ["exit 1", "kill -9 $$", "echo jo 9x", "echo al 9", "exit 0"] {
+            let seen = groups(MEMBERS, "group: files sss\n", script);
+            assert_eq!(seen, [8, 9], "{script}");
+        }
     }
 
     #[test]

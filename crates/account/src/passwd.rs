@@ -1,5 +1,8 @@
 //! The lines of `/etc/passwd`, which is also how getent(1) answers.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use crate::Account;
 
 /// The first account of that name in the file's `content`.
@@ -15,22 +18,31 @@ pub fn find(content: &[u8], name: &[u8]) -> Option<Account> {
         .map(<[u8]>::trim_ascii_start)
         .filter(|line| !line.starts_with(b"#"))
         .filter_map(parse)
-        .find_map(|(found, account)| (found == name).then_some(account))
+        .find(|account| account.name.as_bytes() == name)
 }
 
-/// The name and the ids of a line; `None` where it is not a whole one.
-pub fn parse(line: &[u8]) -> Option<(&[u8], Account)> {
+/// The account of a line; `None` where it has no name or no ids. What is missing
+/// after them is empty.
+pub fn parse(line: &[u8]) -> Option<Account> {
     let mut fields = line.split(|byte| *byte == b':');
-    let name = fields.next()?;
+    let text = |field: &[u8]| OsStr::from_bytes(field).to_owned();
+    let name = text(fields.next()?);
     let _password = fields.next()?;
     let user = id(fields.next()?)?;
     let group = id(fields.next()?)?;
-    Some((name, Account { user, group }))
+    let _real_name = fields.next();
+    Some(Account {
+        name,
+        user,
+        group,
+        home: text(fields.next().unwrap_or_default()),
+        shell: text(fields.next().unwrap_or_default()),
+    })
 }
 
 /// An id in decimal. One that is too large becomes the largest number there is,
 /// as in the C library; no call accepts that as an id.
-fn id(digits: &[u8]) -> Option<u32> {
+pub fn id(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -54,6 +66,14 @@ mod tests {
     fn the_first_whole_line_counts() {
         let content = b"jo:x:one:1:::\njo:x:1\n#jo:x:3:3:::\n jo:x:4:5:::\njo:x:6:7:::\n";
         assert_eq!(found(content, b"jo"), Some((4, 5)));
+    }
+
+    #[test]
+    fn home_and_shell_are_the_last_two_fields() {
+        let places = |line: &[u8]| parse(line).map(|account| (account.home, account.shell));
+        let want = Some(("/home/jo".into(), "/bin/sh".into()));
+        assert_eq!(places(b"jo:x:1:2:Jo, room 5:/home/jo:/bin/sh"), want);
+        assert_eq!(places(b"jo:x:1:2"), Some(("".into(), "".into())));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which sources nsswitch.conf(5) names for accounts.
+//! Which sources nsswitch.conf(5) names.
 
 /// What that means for one who can read `/etc/passwd` and ask getent(1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,11 +11,20 @@ pub enum Order {
     OthersFirst,
 }
 
-/// The order in the file's `content`. Without a line for accounts it is files
-/// alone, as for the C library.
-pub fn order(content: &[u8]) -> Order {
+/// Whether all that is known of groups' members is in `/etc/group`.
+pub fn memberships_in_files(content: &[u8]) -> bool {
+    let databases: [&[u8]; 2] = [b"group", b"initgroups"];
+    databases
+        .into_iter()
+        .all(|database| order(content, database) == Order::FilesOnly)
+}
+
+/// The order for `database` in the file's `content`. Without a line for it that is
+/// files alone, as for the C library.
+pub fn order(content: &[u8], database: &[u8]) -> Order {
     let lines = content.split(|byte| *byte == b'\n');
-    let Some(sources) = lines.filter_map(account_sources).next_back() else {
+    let mut lines = lines.filter_map(|line| sources_of(database, line));
+    let Some(sources) = lines.next_back() else {
         return Order::FilesOnly;
     };
     let words = words(sources);
@@ -30,10 +39,10 @@ pub fn order(content: &[u8]) -> Order {
     }
 }
 
-/// What follows `passwd:`, if the line is that one.
-fn account_sources(line: &[u8]) -> Option<&[u8]> {
+/// What follows `database:`, if the line is that one.
+fn sources_of<'a>(database: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
     let line = line.split(|byte| *byte == b'#').next()?;
-    let rest = line.trim_ascii_start().strip_prefix(b"passwd")?;
+    let rest = line.trim_ascii_start().strip_prefix(database)?;
     rest.trim_ascii_start().strip_prefix(b":")
 }
 
@@ -67,6 +76,18 @@ fn overrules(actions: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn order(content: &[u8]) -> Order {
+        super::order(content, b"passwd")
+    }
+
+    #[test]
+    fn members_are_in_files_alone_unless_a_line_says_otherwise() {
+        assert!(memberships_in_files(b"passwd: sss\ngroup: files\n"));
+        assert!(memberships_in_files(b""));
+        assert!(!memberships_in_files(b"group: files sss\n"));
+        assert!(!memberships_in_files(b"group: files\ninitgroups: sss\n"));
+    }
 
     #[test]
     fn the_usual_lines() {

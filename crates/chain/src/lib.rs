@@ -8,8 +8,10 @@ use dt_cli::{Exit, Fatal, Message};
 use dt_os::exec::Image;
 
 mod environment;
+mod source;
 
 pub use environment::Environment;
+pub use source::Source;
 
 /// Becomes `command` with `environment`; returns only where that fails, as
 /// `PROGRAM: fatal: unable to run NAME: reason`.
@@ -67,8 +69,15 @@ impl Prepared {
 /// The first `PATH` of the environment that we were started with.
 #[must_use]
 pub fn inherited_path() -> Option<OsString> {
+    inherited("PATH").map(OsStr::to_os_string)
+}
+
+/// The first value of a variable in the environment that we were started with.
+#[must_use]
+pub fn inherited(name: &str) -> Option<&'static OsStr> {
     dt_os::startup::environment()
         .iter()
-        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
-        .map(|path| OsStr::from_bytes(path).to_os_string())
+        .filter_map(|entry| entry.to_bytes().strip_prefix(name.as_bytes()))
+        .find_map(|rest| rest.strip_prefix(b"="))
+        .map(OsStr::from_bytes)
 }

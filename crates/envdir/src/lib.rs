@@ -1,27 +1,23 @@
 //! Becomes a program with the variables that a directory's files hold:
-//! `envdir dir child`.
+//! `envdir [-p prefix] dir child`.
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
-use dt_chain::Environment;
+use dt_chain::{Environment, Source};
 use dt_cli::{Exit, Fatal};
 use dt_os::file::{self, Directory, Entries, How};
 
-mod value;
+pub mod value;
 
 const PROGRAM: &str = "envdir";
 
 /// Runs the program with its arguments, argv\[0\] left out.
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
-    let [directory, command @ ..] = args else {
-        return Err(usage());
-    };
-    if command.is_empty() {
-        return Err(usage());
-    }
+    let source = Source::parse(PROGRAM, "envdir [ -p prefix ] dir child", args)?;
+    let directory = source.place;
     let mut environment = Environment::inherited();
     let start = Directory::open(".")
         .map_err(|why| failed(&["unable to switch to current directory".as_ref()], &why))?;
@@ -31,29 +27,26 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
             &why,
         )
     })?;
-    edit(&mut environment, directory)?;
+    edit(&mut environment, directory, source.prefix)?;
     start
         .enter()
         .map_err(|why| failed(&["unable to switch to starting directory".as_ref()], &why))?;
     // The program must not inherit what it could leave its place by.
     drop(start);
-    Err(dt_chain::become_program(PROGRAM, command, &environment))
-}
-
-/// 111 and not 100 as for every other program: scripts may test for it.
-fn usage() -> Fatal {
-    Fatal {
-        exit: Exit::TEMPORARY,
-        ..Fatal::usage(PROGRAM, "envdir dir child")
-    }
+    Err(dt_chain::become_program(
+        PROGRAM,
+        source.child,
+        &environment,
+    ))
 }
 
 fn failed(what: &[&OsStr], why: &io::Error) -> Fatal {
     Fatal::system(PROGRAM, what, why)
 }
 
-/// Applies every file of the working directory, which the user calls `directory`.
-fn edit(environment: &mut Environment, directory: &OsStr) -> Result<(), Fatal> {
+/// Applies every file of the working directory, which the user calls `directory`,
+/// to the variable that is named after it, with `prefix` before that.
+fn edit(environment: &mut Environment, directory: &OsStr, prefix: &OsStr) -> Result<(), Fatal> {
     let unreadable = |why: &io::Error| {
         let what = ["unable to read directory ".as_ref(), directory];
         failed(&what, why)
@@ -76,9 +69,11 @@ fn edit(environment: &mut Environment, directory: &OsStr) -> Result<(), Fatal> {
             let what = ["unable to read ".as_ref(), directory, "/".as_ref(), name];
             failed(&what, &why)
         })?;
+        let variable = [prefix, name].map(OsStr::as_bytes).concat();
+        let variable = OsStr::from_bytes(&variable);
         match value {
-            Some(value) => environment.set(name, &value),
-            None => remove(environment, name),
+            Some(value) => environment.set(variable, &value),
+            None => remove(environment, variable),
         }
     }
     Ok(())

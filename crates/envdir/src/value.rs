@@ -17,11 +17,19 @@ pub fn of_file(name: &OsStr, longest: usize) -> io::Result<Option<Vec<u8>>> {
         Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
         Err(why) => return Err(why),
     };
+    of_reads(|buffer| descriptor::read(&file, buffer), longest)
+}
+
+/// The same of what `read` gives until it gives nothing.
+pub fn of_reads(
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    longest: usize,
+) -> io::Result<Option<Vec<u8>>> {
     let mut line = Line::new(longest);
     let mut buffer = [0; 4096];
     let mut empty = true;
     loop {
-        let length = descriptor::read(&file, &mut buffer)?;
+        let length = read(&mut buffer)?;
         if length == 0 {
             return Ok((!empty).then(|| line.value()));
         }

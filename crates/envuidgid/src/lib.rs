@@ -11,21 +11,9 @@ const PROGRAM: &str = "envuidgid";
 
 /// Runs the program with its arguments, argv\[0\] left out.
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
-    let [name, command @ ..] = args else {
-        return Err(usage());
-    };
-    if command.is_empty() {
-        return Err(usage());
-    }
-    let Some(account) = dt_account::find(name) else {
-        return Err(Fatal::plain(PROGRAM, &["unknown account ".as_ref(), name]));
-    };
+    let (account, child) = dt_account::operands(PROGRAM, "envuidgid account child", args)?;
     let mut environment = Environment::inherited();
     environment.set("GID".as_ref(), account.group.to_string().as_bytes());
     environment.set("UID".as_ref(), account.user.to_string().as_bytes());
-    Err(dt_chain::become_program(PROGRAM, command, &environment))
-}
-
-fn usage() -> Fatal {
-    Fatal::usage(PROGRAM, "envuidgid account child")
+    Err(dt_chain::become_program(PROGRAM, child, &environment))
 }

@@ -44,13 +44,14 @@ fn after(instant: Tai64N) -> Option<Tai64N> {
     Some(Tai64N(Tai64(seconds.checked_add(1)?), 0))
 }
 
-/// An archive's name.
+/// An archive's name; where it is finished, that ends in a dot and `suffix`.
 #[must_use]
-pub fn name(instant: Tai64N, code: Code) -> OsString {
+pub fn name(instant: Tai64N, code: Code, suffix: &OsStr) -> OsString {
     let mut name = dt_tai::label(instant).to_vec();
+    name.push(b'.');
     name.extend_from_slice(match code {
-        Code::Safe => b".s",
-        Code::Unfinished => b".u",
+        Code::Safe => suffix.as_bytes(),
+        Code::Unfinished => b"u",
     });
     OsString::from_vec(name)
 }
@@ -72,6 +73,10 @@ pub fn surplus(names: Vec<OsString>, count: u64) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn name(instant: Tai64N, code: Code) -> OsString {
+        super::name(instant, code, "s".as_ref())
+    }
 
     fn at(secs: i64, nanos: u32) -> UnixTime {
         UnixTime { secs, nanos }

@@ -28,6 +28,7 @@ pub mod rotate;
 pub mod runtime;
 pub mod script;
 pub mod session;
+pub mod stamp;
 mod start;
 pub mod world;
 

@@ -12,13 +12,11 @@ use dt_os::memory::Buffer;
 use memchr::{memchr, memrchr};
 
 use crate::folder::Folder;
-use crate::pattern::{HORIZON, matches};
+use crate::pattern::HORIZON;
 use crate::script::{Action, Script};
 use crate::session::{LEAD, Session, Stop};
+use crate::stamp::{LONGEST, Stamp};
 use crate::world::World;
-
-/// A label and a space.
-pub const STAMP: usize = 26;
 
 /// How much text is looked at in one go. Stamps make a block of short lines many
 /// times longer; it is then done in several pieces.
@@ -86,7 +84,7 @@ impl Lines {
         folders: &mut [Folder<W::File>],
         session: &mut Session<'_, W>,
         count: usize,
-        stamp: Option<[u8; STAMP]>,
+        stamp: Option<Stamp>,
     ) -> Result<(), Stop> {
         let Some(stamp) = stamp else {
             return self.deal_plain(script, folders, session, count);
@@ -137,7 +135,7 @@ impl Lines {
 
     /// Adds what there is room for, each new line with `stamp` before it, and
     /// gives how much of `input` that was.
-    fn fill_stamped(&mut self, input: &[u8], stamp: &[u8; STAMP]) -> usize {
+    fn fill_stamped(&mut self, input: &[u8], stamp: &Stamp) -> usize {
         let room = self.text.get_mut(self.filled..).unwrap_or_default();
         let mut done = Copied::default();
         if !self.fresh {
@@ -206,13 +204,13 @@ fn copy_line(input: &[u8], room: &mut [u8]) -> Copied {
 
 /// A line with its stamp. Not without a byte of its own: a stamp alone would say
 /// that the line has not begun.
-fn stamp_line(input: &[u8], room: &mut [u8], stamp: &[u8; STAMP]) -> Option<Copied> {
-    let Some((place, room @ [_, ..])) = room.split_first_chunk_mut() else {
+fn stamp_line(input: &[u8], room: &mut [u8], stamp: &Stamp) -> Option<Copied> {
+    let Some((place, room @ [_, ..])) = room.split_at_mut_checked(stamp.length()) else {
         return None;
     };
-    *place = *stamp;
+    place.copy_from_slice(stamp.bytes());
     let mut copied = copy_line(input, room);
-    copied.written += STAMP;
+    copied.written += stamp.length();
     Some(copied)
 }
 
@@ -222,16 +220,17 @@ const SHORT: usize = 16;
 
 /// The same for a line that ends within its first bytes, if there is that much
 /// to copy and room for it.
-fn stamp_short(input: &[u8], room: &mut [u8], stamp: &[u8; STAMP]) -> Option<Copied> {
+fn stamp_short(input: &[u8], room: &mut [u8], stamp: &Stamp) -> Option<Copied> {
     let line: &[u8; SHORT] = input.first_chunk()?;
     let newline = newline_in(u128::from_le_bytes(*line))?;
-    let place: &mut [u8; STAMP + SHORT] = room.first_chunk_mut()?;
-    let (head, tail) = place.split_at_mut(STAMP);
-    head.copy_from_slice(stamp);
-    tail.copy_from_slice(line);
+    let place: &mut [u8; LONGEST + SHORT] = room.first_chunk_mut()?;
+    // The zeros after a shorter stamp are written over.
+    *place.first_chunk_mut()? = *stamp.padded();
+    let place = place.get_mut(stamp.length()..)?;
+    *place.first_chunk_mut()? = *line;
     Some(Copied {
         read: newline + 1,
-        written: STAMP + newline + 1,
+        written: stamp.length() + newline + 1,
         ended: true,
     })
 }
@@ -343,7 +342,7 @@ fn decide<W: World>(
     for action in &script.actions {
         match action {
             Action::Select { select, pattern } => {
-                if selected != *select && matches(pattern, head) {
+                if selected != *select && pattern.matches(head) {
                     selected = *select;
                 }
             }
@@ -409,6 +408,7 @@ fn status<W: World>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stamp::Form;
 
     #[test]
     fn the_first_newline_is_found_among_bytes_that_look_alike() {
@@ -425,20 +425,23 @@ mod tests {
 
     #[test]
     fn every_line_gets_its_stamp_however_it_is_cut() {
-        let stamp = [b'@'; STAMP];
         let input: Vec<u8> = (0..60)
             .flat_map(|length| [vec![b'x'; length % 35], b"\n".to_vec()].concat())
             .collect();
-        let want: Vec<u8> = input
-            .split_inclusive(|byte| *byte == b'\n')
-            .flat_map(|line| [&stamp[..], line].concat())
-            .collect();
-        for cut in 1..200 {
-            let mut lines = Lines::new().unwrap();
-            for piece in input.chunks(cut) {
-                assert_eq!(lines.fill_stamped(piece, &stamp), piece.len());
+        let instant = dt_tai::from_unix(1_000_000_000, 0);
+        for form in [Form::Label, Form::Seconds] {
+            let stamp = Stamp::new(form, instant);
+            let want: Vec<u8> = input
+                .split_inclusive(|byte| *byte == b'\n')
+                .flat_map(|line| [stamp.bytes(), line].concat())
+                .collect();
+            for cut in 1..200 {
+                let mut lines = Lines::new().unwrap();
+                for piece in input.chunks(cut) {
+                    assert_eq!(lines.fill_stamped(piece, &stamp), piece.len());
+                }
+                assert_eq!(lines.held(), want, "cut every {cut} bytes");
             }
-            assert_eq!(lines.held(), want, "cut every {cut} bytes");
         }
     }
 }

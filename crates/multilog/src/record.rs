@@ -7,6 +7,8 @@
 //! the machine runs: after an outage the boot id is another, and nobody knows what
 //! of it all had reached the disk.
 
+use crate::stamp::LONGEST;
+
 /// Where the mark begins in the file; the record lies before it.
 pub const MARK: u64 = 4096;
 
@@ -37,8 +39,9 @@ pub struct Record {
     /// The last byte dealt with was in the midst of a line whose beginning has
     /// been written already.
     pub midst: bool,
-    /// The stamp of the lines to come, all zero if they have none yet.
-    pub stamp: [u8; 26],
+    /// The stamp of the lines to come, filled up with zeros; all zero if they have
+    /// none yet.
+    pub stamp: [u8; LONGEST],
     /// The beginning of a line, stamp included, that is written nowhere yet.
     pub held: Vec<u8>,
     /// One for each log directory.

@@ -55,7 +55,7 @@ impl Name {
 /// What a finished file's name ends in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// `.s`: complete and safely on disk.
+    /// `.s`, or what `w` says: complete and safely on disk.
     Safe,
     /// `.u`: put aside as it was found; it may lack its end.
     Unfinished,

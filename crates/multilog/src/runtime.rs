@@ -11,9 +11,10 @@ use dt_tai::{Tai64, Tai64N};
 use crate::archive;
 use crate::folder::Folder;
 use crate::intake::{self, Intake};
-use crate::lines::{Lines, STAMP};
+use crate::lines::Lines;
 use crate::script::Script;
 use crate::session::{LEAD, Session, Stop};
+use crate::stamp::{Form, LONGEST, Stamp};
 use crate::world::{Woken, World};
 
 /// The most that is taken from standard input in one go: what a pipe holds.
@@ -37,7 +38,7 @@ pub(crate) struct Engine<F> {
     /// The latest stamp: none is earlier than the one before.
     latest: Tai64N,
     /// The stamp that a predecessor gave to what is still to come.
-    pub given_stamp: Option<[u8; STAMP]>,
+    pub given_stamp: Option<Stamp>,
     pub intake: Intake,
     /// There is memory to be given back.
     swollen: bool,
@@ -163,12 +164,12 @@ impl<F> Engine<F> {
         count: usize,
     ) -> Result<(), Stop> {
         self.swollen |= count > MUCH;
-        let stamp = match self.given_stamp {
-            None if self.script.stamp => Some(self.stamp(session)),
-            given => given,
+        let stamp = match (self.given_stamp, self.script.stamp) {
+            (None, Some(form)) => Some(self.stamp(form, session)),
+            (given, _) => given,
         };
-        session.record.stamp = stamp.unwrap_or([0; STAMP]);
-        let stamp = stamp.filter(|_| self.script.stamp);
+        session.record.stamp = recorded(stamp);
+        let stamp = stamp.filter(|_| self.script.stamp.is_some());
         let (script, folders) = (&self.script, &mut self.folders);
         self.lines.deal(script, folders, session, count, stamp)?;
         self.done(session);
@@ -183,7 +184,7 @@ impl<F> Engine<F> {
         let record = &mut session.record;
         record.saved = 0;
         record.midst = self.lines.midst();
-        record.stamp = self.given_stamp.unwrap_or([0; STAMP]);
+        record.stamp = recorded(self.given_stamp);
         record.held.clear();
         record.held.extend_from_slice(self.lines.held());
         record.logs.clear();
@@ -194,13 +195,9 @@ impl<F> Engine<F> {
     }
 
     /// The stamp of lines that come now.
-    fn stamp<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> [u8; STAMP] {
+    fn stamp<W: World<File = F>>(&mut self, form: Form, session: &mut Session<'_, W>) -> Stamp {
         self.latest = self.latest.max(archive::instant(session.world.unix_time()));
-        let mut stamp = [b' '; STAMP];
-        for (place, byte) in stamp.iter_mut().zip(dt_tai::label(self.latest)) {
-            *place = byte;
-        }
-        stamp
+        Stamp::new(form, self.latest)
     }
 
     fn end_of_input<W: World<File = F>>(
@@ -246,6 +243,11 @@ impl<F> Engine<F> {
         }
         Ok(())
     }
+}
+
+/// A stamp as it is on record.
+fn recorded(stamp: Option<Stamp>) -> [u8; LONGEST] {
+    stamp.map_or([0; LONGEST], |stamp| *stamp.padded())
 }
 
 fn note<W: World>(session: &mut Session<'_, W>, woken: Woken) {

@@ -7,11 +7,14 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+use crate::pattern::Pattern;
+use crate::stamp::Form;
+
 /// What multilog is to do, from its arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
-    /// Whether every line gets a time stamp.
-    pub stamp: bool,
+    /// The time stamp that every line gets, if any.
+    pub stamp: Option<Form>,
     /// What happens to each line, in this order.
     pub actions: Vec<Action>,
     /// The status files, in order; `Action::Status` counts through them.
@@ -28,7 +31,7 @@ pub enum Action {
         /// What to.
         select: bool,
         /// Which lines.
-        pattern: Vec<u8>,
+        pattern: Pattern,
     },
     /// A selected line goes to standard error, shortened.
     Alert,
@@ -49,43 +52,63 @@ pub struct Log {
     pub count: u64,
     /// `!`: what finished files go through.
     pub processor: Option<OsString>,
+    /// `w`: what the names of finished files end in, after the dot.
+    pub suffix: OsString,
 }
 
 /// The smallest size of a file; the original's largest, 16777215, is no limit here.
 const LEAST_SIZE: u64 = 4096;
+
+/// What is in force where the script says nothing.
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            name: OsString::new(),
+            size: 99_999,
+            count: 10,
+            processor: None,
+            suffix: "s".into(),
+        }
+    }
+}
 
 impl Script {
     /// Reads the arguments, argv\[0\] left out.
     #[must_use]
     pub fn parse(arguments: &[OsString]) -> Self {
         let mut script = Self::default();
-        let (mut size, mut count, mut processor) = (99_999, 10, None);
+        let mut shell = false;
+        let mut log = Log::default();
         for (position, word) in arguments.iter().enumerate() {
             let Some((letter, rest)) = word.as_bytes().split_first() else {
                 continue;
             };
             match letter {
-                b't' if position == 0 => script.stamp = true,
+                b't' if position == 0 => script.stamp = Some(Form::Label),
+                b'T' if position == 0 => script.stamp = Some(Form::Seconds),
+                b'F' => shell = true,
+                b'S' => shell = false,
                 b'+' | b'-' => script.actions.push(Action::Select {
                     select: *letter == b'+',
-                    pattern: rest.to_vec(),
+                    pattern: if shell {
+                        Pattern::shell(rest)
+                    } else {
+                        Pattern::Simple(rest.to_vec())
+                    },
                 }),
                 b'e' => script.actions.push(Action::Alert),
                 b'=' => {
                     script.actions.push(Action::Status(script.statuses.len()));
                     script.statuses.push(OsStr::from_bytes(rest).to_owned());
                 }
-                b's' => size = number(rest).max(LEAST_SIZE),
-                b'n' => count = number(rest).max(2),
-                b'!' => processor = Some(OsStr::from_bytes(rest).to_owned()),
+                b's' => log.size = number(rest).max(LEAST_SIZE),
+                b'n' => log.count = number(rest).max(2),
+                b'!' => log.processor = Some(OsStr::from_bytes(rest).to_owned()),
+                b'w' if is_suffix(rest) => OsStr::from_bytes(rest).clone_into(&mut log.suffix),
                 b'.' | b'/' => {
                     script.actions.push(Action::Log(script.logs.len()));
-                    script.logs.push(Log {
-                        name: word.clone(),
-                        size,
-                        count,
-                        processor: processor.clone(),
-                    });
+                    log.name.clone_from(word);
+                    script.logs.push(log.clone());
                 }
                 _ => {}
             }
@@ -108,7 +131,13 @@ impl Script {
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let words = self.actions.iter().filter_map(|action| match action {
-            Action::Select { select, pattern } => Some((u8::from(*select), &pattern[..])),
+            Action::Select { select, pattern } => {
+                let kind = match pattern {
+                    Pattern::Simple(_) => 0,
+                    Pattern::Shell(_) => 3,
+                };
+                Some((kind + u8::from(*select), pattern.bytes()))
+            }
             Action::Log(number) => {
                 let log = self.logs.get(*number)?;
                 Some((2, log.name.as_bytes()))
@@ -116,11 +145,23 @@ impl Script {
             Action::Alert | Action::Status(_) => None,
         });
         let bytes = words.flat_map(|(kind, word)| word.iter().copied().chain([0, kind]));
-        let start = 0xcbf2_9ce4_8422_2325 ^ u64::from(self.stamp);
+        let stamp = match self.stamp {
+            None => 0,
+            Some(Form::Label) => 1,
+            Some(Form::Seconds) => 2,
+        };
+        let start = 0xcbf2_9ce4_8422_2325 ^ stamp;
         bytes.fold(start, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         })
     }
+}
+
+/// Whether a file's name can end in a label, a dot and this. With what cannot, no
+/// file could ever be finished, so it has no meaning.
+fn is_suffix(text: &[u8]) -> bool {
+    const LONGEST_NAME: usize = 255;
+    !text.contains(&b'/') && dt_tai::LABEL_LEN + 1 + text.len() <= LONGEST_NAME
 }
 
 /// Decimal digits up to the first byte that is none, modulo 2^64; none are zero.
@@ -147,9 +188,44 @@ mod tests {
 
     #[test]
     fn t_counts_in_first_place_only() {
-        assert!(parse(&["tfoo", "./d"]).stamp);
-        assert!(!parse(&["./d", "t"]).stamp);
-        assert!(!parse(&["", "t"]).stamp);
+        for (word, form) in [("tfoo", Form::Label), ("Tfoo", Form::Seconds)] {
+            assert_eq!(parse(&[word, "./d"]).stamp, Some(form));
+            assert_eq!(parse(&["./d", word]).stamp, None);
+            assert_eq!(parse(&["", word]).stamp, None);
+        }
+    }
+
+    #[test]
+    fn each_pattern_is_of_the_kind_that_the_words_before_it_say() {
+        let script = parse(&["+a", "F", "-b", "+c", "Simple", "-d", "T"]);
+        let patterns: Vec<_> = script
+            .actions
+            .iter()
+            .filter_map(|action| match action {
+                Action::Select { pattern, .. } => Some(pattern.clone()),
+                _ => None,
+            })
+            .collect();
+        let simple = |text: &[u8]| Pattern::Simple(text.to_vec());
+        let want = [
+            simple(b"a"),
+            Pattern::shell(b"b"),
+            Pattern::shell(b"c"),
+            simple(b"d"),
+        ];
+        assert_eq!(patterns, want);
+    }
+
+    #[test]
+    fn a_suffix_holds_for_directories_to_its_right_if_it_can_be_one() {
+        let long = format!("w{}", "x".repeat(230));
+        let words = ["./a", "wgz", "./b", "w/x", "./c", &long, "./d", "w", "./e"];
+        let logs = parse(&words).logs;
+        let seen: Vec<_> = logs
+            .iter()
+            .map(|log| log.suffix.to_str().unwrap())
+            .collect();
+        assert_eq!(seen, ["s", "gz", "gz", "gz", ""]);
     }
 
     #[test]
@@ -197,9 +273,11 @@ mod tests {
     fn only_what_changes_the_lines_changes_the_fingerprint() {
         let of = |words: &[&str]| parse(words).fingerprint();
         let one = of(&["t", "-a", "./d"]);
-        assert_eq!(one, of(&["t", "s5000", "e", "-a", "n3", "!x", "./d"]));
+        assert_eq!(one, of(&["t", "s5000", "e", "-a", "n3", "!x", "wz", "./d"]));
         for other in [
             &["-a", "./d"][..],
+            &["T", "-a", "./d"],
+            &["t", "F", "-a", "./d"],
             &["t", "+a", "./d"],
             &["t", "-a*", "./d"],
             &["t", "./d", "-a"],

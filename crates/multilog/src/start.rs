@@ -6,10 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use dt_cli::Fatal;
 
 use crate::folder::Folder;
-use crate::lines::STAMP;
 use crate::record::{Entry, MARK, Record};
 use crate::runtime::Engine;
 use crate::session::{LEAD, Session, Stop};
+use crate::stamp::Stamp;
 use crate::world::World;
 
 impl<F> Engine<F> {
@@ -49,6 +49,9 @@ impl<F> Engine<F> {
         session.record.plain = !self.intake.looks;
         self.done(session);
         session.commit()?;
+        for folder in &mut self.folders {
+            folder.unseal(session)?;
+        }
         self.cut_mark(session)
     }
 
@@ -83,12 +86,13 @@ impl<F> Engine<F> {
         if session.record.plain {
             return self.take_up_after(session, &old);
         }
-        if old.script != session.record.script {
+        if old.script == session.record.script {
+            self.given_stamp = Stamp::from_padded(old.stamp);
+        } else {
             // What was given to whom is not what would be given now.
             self.folders.iter_mut().for_each(Folder::forget_predecessor);
         }
         self.lines.resume(&old.held, old.midst);
-        self.given_stamp = Some(old.stamp).filter(|stamp| *stamp != [0; STAMP]);
         let (script, pipe) = (session.record.script, session.record.pipe);
         let logs = self.folders.iter().map(Folder::entry).collect();
         session.record = Record {

@@ -16,6 +16,7 @@ use multilog::session::Stop;
 
 const PLAIN: &[&str] = &["s4096", "n1000", "./d"];
 const STAMPED: &[&str] = &["t", "s4096", "n1000", "./d"];
+const SECONDS: &[&str] = &["T", "wz", "s4096", "n1000", "./d"];
 const PROCESSED: &[&str] = &["s4096", "n1000", "!processor", "./d"];
 const TWO: &[&str] = &["-*3*", "s4096", "n1000", "./a", "+*3*", "s5000", "./b"];
 
@@ -40,14 +41,18 @@ fn model(words: &[&str]) -> Model {
 }
 
 /// All that is in a log directory, oldest first, stamps left out.
-fn content(model: &Model, log: usize, stamped: bool) -> String {
+fn content(model: &Model, log: usize, form: &str) -> String {
     let files = model.files(log).into_iter();
     let all: Vec<u8> = files.flat_map(|(_, data)| data).collect();
     let all = String::from_utf8(all).unwrap();
-    if !stamped {
-        return all;
-    }
-    all.split_inclusive('\n').map(|line| &line[26..]).collect()
+    let stamp = |line: &str| match form {
+        "t" => 26,
+        "T" => line.find(' ').unwrap() + 1,
+        _ => 0,
+    };
+    all.split_inclusive('\n')
+        .map(|line| &line[stamp(line)..])
+        .collect()
 }
 
 /// What the script selects for a log directory.
@@ -63,7 +68,7 @@ fn wanted(words: &[&str], log: usize) -> String {
 
 fn check(model: &Model, words: &[&str], what: &str) {
     for log in 0..logs(words) {
-        let (seen, want) = (content(model, log, words[0] == "t"), wanted(words, log));
+        let (seen, want) = (content(model, log, words[0]), wanted(words, log));
         assert!(
             seen == want,
             "{words:?}, {what}, log {log}: {} bytes instead of {}; {}",
@@ -104,7 +109,7 @@ fn calls(words: &[&str]) -> usize {
 
 #[test]
 fn stopped_dead_before_any_call_nothing_is_lost_and_nothing_is_an_outage() {
-    for words in [PLAIN, STAMPED, PROCESSED, TWO] {
+    for words in [PLAIN, STAMPED, SECONDS, PROCESSED, TWO] {
         for at in 0..calls(words) {
             let mut model = model(words);
             model.stop_at = at;
@@ -133,14 +138,14 @@ fn stopped_dead_before_any_call_input_of_equal_bytes_is_written_once() {
         "x".repeat(9000) + "\n",
     ];
     for (number, input) in inputs.iter().enumerate() {
-        for words in [PLAIN, STAMPED] {
+        for words in [PLAIN, STAMPED, SECONDS] {
             let run = |stop_at| {
                 let mut model = Model::new(1, input.as_bytes(), 700);
                 model.stop_at = stop_at;
                 let _ = model.run(words);
                 let calls = model.calls;
                 model.run_to_the_end(words);
-                let seen = content(&model, 0, words[0] == "t");
+                let seen = content(&model, 0, words[0]);
                 assert!(seen == *input, "{words:?}, input {number}, call {stop_at}");
                 assert!(!model.has_unfinished());
                 calls
@@ -160,11 +165,11 @@ fn stopped_dead_before_any_call_another_pipe_loses_nothing() {
         let mut model = model(PLAIN);
         model.stop_at = at;
         let _ = model.run(PLAIN);
-        let before = content(&model, 0, false);
+        let before = content(&model, 0, "");
         model.pipe += 1;
         model.input = input().into_bytes();
         model.run_to_the_end(PLAIN);
-        let after = content(&model, 0, false);
+        let after = content(&model, 0, "");
         let old = after.strip_suffix(&input());
         assert!(old.is_some_and(|old| input().starts_with(old.trim_end_matches('\n'))));
         // A file on its way to its last name is not among those that are read here.
@@ -177,7 +182,7 @@ fn stopped_dead_before_any_call_another_pipe_loses_nothing() {
 
 #[test]
 fn stopped_again_while_recovering_nothing_is_lost() {
-    for words in [STAMPED, PROCESSED, TWO] {
+    for words in [STAMPED, SECONDS, PROCESSED, TWO] {
         let all = calls(words);
         for at in (0..all).step_by(3) {
             for again in (at % 5..40).step_by(5) {
@@ -195,7 +200,7 @@ fn stopped_again_while_recovering_nothing_is_lost() {
 
 #[test]
 fn whichever_call_fails_every_line_is_written_once() {
-    for words in [PLAIN, STAMPED, PROCESSED, TWO] {
+    for words in [PLAIN, STAMPED, SECONDS, PROCESSED, TWO] {
         for errno in [EIO, ENOSPC] {
             for at in 1..=calls(words) {
                 let mut model = model(words);
@@ -216,7 +221,7 @@ fn whichever_call_fails_every_line_is_written_once() {
 
 #[test]
 fn whichever_call_fails_after_a_stop_every_line_is_written_once() {
-    for words in [STAMPED, PROCESSED, TWO] {
+    for words in [STAMPED, SECONDS, PROCESSED, TWO] {
         for at in (0..calls(words)).step_by(3) {
             for fails in (1 + at % 4..40).step_by(4) {
                 let mut model = model(words);
@@ -307,4 +312,24 @@ fn term_ends_a_wait_for_disk_space_and_nothing_is_lost() {
     model.full = None;
     model.run_to_the_end(STAMPED);
     check(&model, STAMPED, "after TERM in a pause");
+}
+
+/// One that had ended in order before is no different.
+#[test]
+fn stopped_dead_while_going_on_with_a_finished_log_it_is_no_outage() {
+    for words in [PLAIN, STAMPED, PROCESSED, TWO] {
+        for at in 0..200 {
+            let mut model = model(words);
+            assert_eq!(model.run(words), Some(Ok(())));
+            model.stop_at = at;
+            let _ = model.run(words);
+            model.run_to_the_end(words);
+            check(
+                &model,
+                words,
+                &format!("stopped at call {at} of the second run"),
+            );
+            assert!(!model.has_unfinished(), "{words:?}, call {at}");
+        }
+    }
 }

@@ -132,18 +132,34 @@ pub fn remove(directory: &Directory, name: &OsStr) -> io::Result<()> {
 /// All names in the directory but `.` and `..`, in its own order, each with its
 /// inode.
 pub fn list(directory: &Directory) -> io::Result<Vec<(OsString, u64)>> {
+    let mut names = Vec::new();
+    // opendir(3) would take eight times that from the heap.
+    walk(directory, &mut [0; 4096], |name, inode| {
+        names.push((OsString::from_vec(name.to_vec()), inode));
+    })?;
+    Ok(names)
+}
+
+/// Calls `each` with every name in the directory but `.` and `..`. Allocates
+/// nothing.
+pub fn for_each_name(directory: &Directory, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+    walk(directory, &mut [0; 1024], |name, _inode| each(name))
+}
+
+fn walk(
+    directory: &Directory,
+    buffer: &mut [u8],
+    mut each: impl FnMut(&[u8], u64),
+) -> io::Result<()> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     // Opened anew: a shared offset would make the second listing an empty one.
     let open = nix::fcntl::openat(directory, Path::new("."), flags, Mode::empty())?;
-    let mut names = Vec::new();
-    // opendir(3) would take eight times that from the heap.
-    let mut buffer = [0; 4096];
     loop {
-        let entries = read_entries(&open, &mut buffer)?;
+        let entries = read_entries(&open, buffer)?;
         if entries.is_empty() {
-            return Ok(names);
+            return Ok(());
         }
-        add_entries(entries, &mut names);
+        each_entry(entries, &mut each);
     }
 }
 
@@ -164,7 +180,7 @@ fn read_entries<'a>(open: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<&'a [u8]
 
 /// Entries as getdents64(2) gives them: an inode and an offset of eight bytes each,
 /// the entry's length in two, its kind in one, and the name up to a NUL.
-fn add_entries(mut entries: &[u8], names: &mut Vec<(OsString, u64)>) {
+fn each_entry(mut entries: &[u8], each: &mut impl FnMut(&[u8], u64)) {
     while let Some((inode, rest)) = entries.split_first_chunk()
         && let Some((_offset, rest)) = rest.split_first_chunk::<8>()
         && let Some((length, rest)) = rest.split_first_chunk()
@@ -172,10 +188,7 @@ fn add_entries(mut entries: &[u8], names: &mut Vec<(OsString, u64)>) {
     {
         let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
         if name != b"." && name != b".." {
-            names.push((
-                OsString::from_vec(name.to_vec()),
-                u64::from_ne_bytes(*inode),
-            ));
+            each(name, u64::from_ne_bytes(*inode));
         }
         let length = usize::from(u16::from_ne_bytes(*length));
         entries = entries.get(length.max(1)..).unwrap_or_default();

@@ -18,7 +18,8 @@ const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 pub struct Image {
     candidates: Vec<CString>,
     arguments: Pointers,
-    environment: Pointers,
+    /// `None`: the one that this process was given.
+    environment: Option<Pointers>,
 }
 
 impl Image {
@@ -45,6 +46,18 @@ impl Image {
         Self::with_candidates(vec![crate::file::c_name(file)?], arguments, environment)
     }
 
+    /// The same with the environment that this process was given. Nothing of that
+    /// is copied: who waits for years with an image at hand has it only once.
+    pub fn inheriting(
+        file: impl AsRef<OsStr>,
+        arguments: &[impl AsRef<OsStr>],
+    ) -> io::Result<Self> {
+        Ok(Self {
+            environment: None,
+            ..Self::named(file, arguments, &[])?
+        })
+    }
+
     fn with_candidates(
         candidates: Vec<CString>,
         arguments: &[impl AsRef<OsStr>],
@@ -57,7 +70,7 @@ impl Image {
         Ok(Self {
             candidates,
             arguments: Pointers::new(arguments),
-            environment: Pointers::new(environment.to_vec()),
+            environment: Some(Pointers::new(environment.to_vec())),
         })
     }
 
@@ -85,15 +98,13 @@ impl Image {
     }
 
     fn execute_at(&self, file: &CStr) -> Errno {
+        let environment = self
+            .environment
+            .as_ref()
+            .map_or_else(crate::startup::environment_block, Pointers::as_ptr);
         // SAFETY: `file` is NUL-terminated, and both arrays are null-terminated and
-        // point to strings that `self` owns.
-        unsafe {
-            libc::execve(
-                file.as_ptr(),
-                self.arguments.as_ptr(),
-                self.environment.as_ptr(),
-            )
-        };
+        // point to strings that `self` owns, or that nobody ever changes.
+        unsafe { libc::execve(file.as_ptr(), self.arguments.as_ptr(), environment) };
         Errno::last()
     }
 }
@@ -194,6 +205,24 @@ mod tests {
         let image =
             Image::searched(&["no-such-program"], Some("/etc/passwd:/bin".as_ref()), &[]).unwrap();
         assert_eq!(image.execute().unwrap_err(), Errno::ENOENT);
+    }
+
+    #[test]
+    fn an_image_that_inherits_has_the_environment_as_it_was_given() {
+        let script = "cmp /proc/$$/environ /proc/$PPID/environ";
+        let image = Image::inheriting("/bin/sh", &["sh", "-c", script]).unwrap();
+        let launch = crate::process::Launch {
+            image: &image,
+            descriptors: &[],
+            directory: None,
+            child_signal: crate::process::ChildSignal::Default,
+            descriptor_excuse: &[],
+            directory_excuse: &[],
+            exec_excuse: &[],
+        };
+        let child = launch.start().unwrap();
+        let ending = crate::process::wait_for(child).unwrap();
+        assert_eq!(ending, crate::process::Ending::Exited(0));
     }
 
     #[test]

@@ -22,6 +22,13 @@ impl Directory {
         Ok(Self(open(Path::new(name.as_ref()), flags, Mode::empty())?))
     }
 
+    /// Opens the directory `name` of this one.
+    pub fn open_directory(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let name = Path::new(name.as_ref());
+        Ok(Self(openat(&self.0, name, flags, Mode::empty())?))
+    }
+
     /// Makes this the working directory, wherever it has been renamed to.
     pub fn enter(&self) -> io::Result<()> {
         Ok(nix::unistd::fchdir(&self.0)?)

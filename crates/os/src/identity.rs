@@ -19,6 +19,17 @@ pub fn become_group(group: u32) -> io::Result<()> {
     confirmed(alone && [now.real, now.effective, now.saved] == [group; 3])
 }
 
+/// Takes `groups` as the supplementary groups.
+pub fn become_member(groups: &[u32]) -> io::Result<()> {
+    let mut groups: Vec<_> = groups.iter().copied().map(Gid::from_raw).collect();
+    setgroups(&groups)?;
+    let mut now = getgroups()?;
+    for list in [&mut groups, &mut now] {
+        list.sort_unstable_by_key(|group| group.as_raw());
+    }
+    confirmed(now == groups)
+}
+
 /// Takes `user` for good: the real, effective and saved one.
 pub fn become_user(user: u32) -> io::Result<()> {
     let user = Uid::from_raw(user);

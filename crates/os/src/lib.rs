@@ -19,6 +19,7 @@ pub mod exec;
 pub mod family;
 pub mod file;
 pub mod flow;
+pub mod fnmatch;
 pub mod herd;
 pub mod identity;
 pub mod incarnation;

@@ -113,6 +113,19 @@ pub fn environment() -> &'static [CString] {
     })
 }
 
+/// The environment as it was given, in the C library's own place: a
+/// null-terminated array of NUL-terminated strings that stays as it is.
+pub(crate) fn environment_block() -> *const *const c_char {
+    // SAFETY: reads a pointer that is set before `main` and never after: this
+    // workspace calls neither setenv nor putenv.
+    let block = unsafe { environ };
+    if block.is_null() {
+        const NONE: &[usize; 1] = &[0];
+        return NONE.as_ptr().cast();
+    }
+    block
+}
+
 unsafe extern "C" {
     static environ: *const *const c_char;
 }

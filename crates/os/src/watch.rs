@@ -53,6 +53,20 @@ impl Watches {
         Ok(self.0.add_watch(Path::new(directory.as_ref()), what)?)
     }
 
+    /// Watches what is written into `file`, which stays the same file whatever its
+    /// name becomes: [`Change::Unknown`].
+    pub fn add_content(&self, file: impl AsRef<OsStr>) -> io::Result<WatchId> {
+        let what = AddWatchFlags::IN_MODIFY;
+        Ok(self.0.add_watch(Path::new(file.as_ref()), what)?)
+    }
+
+    /// Watches for `file` being closed by one who had it open for reading:
+    /// [`Change::Unknown`]. Of a FIFO that is its reader's end.
+    pub fn add_closing(&self, file: impl AsRef<OsStr>) -> io::Result<WatchId> {
+        let what = AddWatchFlags::IN_CLOSE_NOWRITE;
+        Ok(self.0.add_watch(Path::new(file.as_ref()), what)?)
+    }
+
     /// Watches that directory no longer.
     pub fn remove(&self, id: WatchId) -> io::Result<()> {
         Ok(self.0.rm_watch(id)?)
@@ -156,6 +170,36 @@ mod tests {
         std::fs::remove_dir(directory.join("a")).unwrap();
         assert_eq!(changes(&watches), []);
         std::fs::remove_dir(&directory).unwrap();
+    }
+
+    #[test]
+    fn a_fifo_whose_reader_ends_is_told() {
+        let name = format!("dt-os-watch-fifo.{}", std::process::id());
+        let fifo = std::env::temp_dir().join(name);
+        crate::file::make_fifo(&fifo, 0o600).unwrap();
+        let watches = Watches::new().unwrap();
+        watches.add_closing(&fifo).unwrap();
+        let reader = crate::file::How::READ.open(&fifo).unwrap();
+        // Neither a reader that comes nor a writer is worth a word.
+        drop(crate::file::How::WRITE.open(&fifo).unwrap());
+        assert_eq!(changes(&watches), []);
+        drop(reader);
+        assert_eq!(changes(&watches), [Change::Unknown]);
+        std::fs::remove_file(&fifo).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_written_into_is_told() {
+        let name = format!("dt-os-watch-file.{}", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        std::fs::write(&file, "").unwrap();
+        let watches = Watches::new().unwrap();
+        watches.add_content(&file).unwrap();
+        let _ = std::fs::read(&file).unwrap();
+        assert_eq!(changes(&watches), []);
+        std::fs::write(&file, "x").unwrap();
+        assert!(changes(&watches).contains(&Change::Unknown));
+        std::fs::remove_file(&file).unwrap();
     }
 
     #[test]

@@ -1,19 +1,24 @@
 //! What `supervise` leaves on disk and reads from its pipe.
 //!
-//! The names, bytes and layouts are those of daemontools 0.76; the record
-//! [`Record`] is our own. One direction of
-//! each table is written out and the other derived from it, so the two cannot
-//! disagree.
+//! The names, bytes and layouts are those of daemontools 0.76, and beyond it those
+//! of daemontools-encore and runit; [`Record`], [`details`] and [`deaths`] are our
+//! own. One direction of each table is written out and the other derived from it,
+//! so the two cannot disagree.
 #![forbid(unsafe_code)]
 
+mod codec;
 mod command;
+pub mod deaths;
+pub mod details;
+mod place;
 mod record;
 pub mod scanning;
 mod status;
 
 pub use command::{Command, UPGRADE};
+pub use place::Place;
 pub use record::{Incarnation, Record};
-pub use status::{BadStatus, Status, Want};
+pub use status::{BadStatus, Block, State, Status, StatusFile, Want};
 
 /// Names in a service directory.
 pub mod names {

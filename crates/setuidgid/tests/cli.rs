@@ -13,7 +13,7 @@ const SHOW_IDS: &str = "grep -E '^(Uid|Gid|Groups)' /proc/self/status";
 
 #[test]
 fn too_few_arguments_are_a_usage_error() {
-    let usage = Outcome::fails(100, "setuidgid: usage: setuidgid account child\n");
+    let usage = Outcome::fails(100, "setuidgid: usage: setuidgid [-s] account child\n");
     for arguments in [&[][..], &["root"]] {
         assert_eq!(suite().run("setuidgid", arguments, &Scratch::new()), usage);
     }
@@ -21,13 +21,34 @@ fn too_few_arguments_are_a_usage_error() {
 
 #[test]
 fn an_account_that_is_not_there_is_unknown() {
-    for name in ["no-such-account", "", "0", "--", "-s", "root:x", "+root"] {
+    for name in ["no-such-account", "", "0", "root:x", "+root"] {
         let message = format!("setuidgid: fatal: unknown account {name}\n");
         assert_eq!(
             suite().run("setuidgid", &[name, "true"], &Scratch::new()),
             Outcome::fails(111, message)
         );
     }
+}
+
+#[test]
+fn options_come_before_the_account() {
+    let unknown = |name| Outcome::fails(111, format!("setuidgid: fatal: unknown account {name}\n"));
+    for (arguments, want) in [
+        (&["-s", "no-such", "true"][..], unknown("no-such")),
+        (&["--", "-s", "true"], unknown("-s")),
+        (&["-", "true"], unknown("-")),
+    ] {
+        assert_eq!(
+            suite().run("setuidgid", arguments, &Scratch::new()),
+            want,
+            "{arguments:?}"
+        );
+    }
+    let misuse = "setuidgid: illegal option -- x\nsetuidgid: usage: setuidgid [-s] account child\n";
+    assert_eq!(
+        suite().run("setuidgid", &["-x", "root", "true"], &Scratch::new()),
+        Outcome::fails(100, misuse)
+    );
 }
 
 #[test]
@@ -103,15 +124,18 @@ fn the_program_is_looked_for_by_the_new_user() {
     );
 }
 
-/// Runs the script with these files in the place of the system's.
+/// Runs the script with these files, and the groups [`GROUP`], in the place of the
+/// system's.
 fn with_system_files(passwd: &str, nsswitch: &str, script: &str) -> Outcome {
     let scratch = Scratch::new();
     scratch.file("passwd", passwd);
     scratch.file("nsswitch.conf", nsswitch);
-    let mounts = "mount --bind passwd /etc/passwd && mount --bind nsswitch.conf /etc/nsswitch.conf";
+    scratch.file("group", GROUP);
+    let mounts =
+        "for file in passwd group nsswitch.conf; do mount --bind $file /etc/$file || exit; done";
     let mut command = Command::new("unshare");
     command
-        .args(["-m", "sh", "-c", &format!("{mounts} && {script}")])
+        .args(["-m", "sh", "-c", &format!("{mounts}; {script}")])
         .current_dir(scratch.path())
         .env("PATH", suite().path());
     Outcome::of(&mut command)
@@ -139,6 +163,30 @@ fn accounts_of_other_sources_are_found() {
         outcome,
         Outcome::fails(111, "setuidgid: fatal: unknown account nobody\n")
     );
+}
+
+const GROUP: &str = "main:x:7008:\na:x:7001:jo\nb:x:7002:al,jo\nc:x:7003:joe\n";
+
+#[test]
+fn all_groups_of_the_account_stay_if_asked_for() {
+    if skipped_without_root("all_groups_of_the_account_stay_if_asked_for") {
+        return;
+    }
+    let passwd = "root:x:0:0::/:/bin/sh\njo:x:7007:7008::/:/bin/sh\n";
+    // With a second source getent(1) is asked, which reads the file as well.
+    for order in ["files", "files systemd"] {
+        let switch = format!("passwd: files\ngroup: {order}\n");
+        for (options, groups) in [("", "7008"), ("-s", "7001 7002 7008")] {
+            let script = format!("setuidgid {options} jo grep ^Groups /proc/self/status");
+            let outcome = with_system_files(passwd, &switch, &script);
+            let shown = String::from_utf8_lossy(&outcome.stdout);
+            assert_eq!(
+                shown.trim_end(),
+                format!("Groups:\t{groups}"),
+                "{order}: {outcome:?}"
+            );
+        }
+    }
 }
 
 #[test]

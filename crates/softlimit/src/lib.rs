@@ -1,6 +1,8 @@
 //! Becomes a program with lower resource limits: `softlimit [options] child`.
 //!
-//! Only soft limits are changed, so that a later `softlimit` can raise them again.
+//! Only soft limits are changed, so that a later `softlimit` can raise them again;
+//! but for `-`, which takes both away. What the environment says comes before the
+//! options. Both are daemontools-encore's.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
@@ -10,7 +12,7 @@ use dt_chain::{Environment, Prepared};
 use dt_cli::getopt::{Opt, Options};
 use dt_cli::{Exit, Fatal};
 
-mod limit;
+pub mod limit;
 
 use limit::Limit;
 
@@ -28,7 +30,7 @@ const GRAMMAR: &str = "a:c:d:f:l:m:o:p:r:s:t:";
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     let mut options = Options::new(GRAMMAR, args);
     let mut limits = Vec::new();
-    let read = read_options(&mut options, &mut limits);
+    let read = read_environment(&mut limits).and_then(|()| read_options(&mut options, &mut limits));
     let prepared = read.and_then(|()| prepare(options.operands()));
     for limit in &limits {
         limit.set(PROGRAM)?;
@@ -37,6 +39,16 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
         Ok(prepared) => prepared.become_it(),
         Err(fatal) => fatal,
     })
+}
+
+/// Adds the limits of the environment, up to the first mistake.
+fn read_environment(limits: &mut Vec<Limit>) -> Result<(), Fatal> {
+    for (name, resource) in limit::VARIABLES {
+        if let Some(value) = dt_chain::inherited(name) {
+            limits.push(Limit::new(*resource, value.as_bytes()).ok_or_else(usage)?);
+        }
+    }
+    Ok(())
 }
 
 /// Adds the limits in the order given, up to the first mistake.

@@ -133,6 +133,35 @@ fn m_is_for_four_resources() {
     }
 }
 
+/// The soft and hard limits on open files with this variable and these options.
+fn open_files(variable: (&str, &str), options: &str) -> Outcome {
+    let scratch = Scratch::new();
+    let mut command = suite().command("softlimit", &scratch);
+    command.env(variable.0, variable.1);
+    command.args(options.split_whitespace());
+    Outcome::of(command.args(["sh", "-c", "ulimit -Sn; ulimit -Hn"]))
+}
+
+#[test]
+fn what_the_environment_says_comes_before_the_options() {
+    let hard = limits(&[], "Max open files").1;
+    let given = |soft: &str| Outcome::gives(format!("{soft}\n{hard}\n"));
+    let variable = ("SOFTLIMIT_OPENFILES", "50");
+    assert_eq!(open_files(variable, ""), given("50"));
+    assert_eq!(open_files(variable, "-o 40"), given("40"));
+    let wrong = open_files(("SOFTLIMIT_CPUSECS", "5k"), "");
+    assert_eq!(wrong, Outcome::fails(100, USAGE));
+}
+
+#[test]
+fn a_dash_takes_the_hard_limit_away_too() {
+    if dt_testkit::skipped_without_root("a_dash_takes_the_hard_limit_away_too") {
+        return;
+    }
+    let want = ("unlimited".to_owned(), "unlimited".to_owned());
+    assert_eq!(limits(&["-c", "-"], "Max core file size"), want);
+}
+
 #[test]
 fn the_last_option_for_a_resource_wins() {
     let order = ["-m", "50000000", "-s", "8000000"];

@@ -409,6 +409,16 @@ impl Machine {
             Command::Interrupt => self.send(Signal::SIGINT),
             Command::Terminate => self.send(Signal::SIGTERM),
             Command::Kill => self.send(Signal::SIGKILL),
+            // Bytes that daemontools 0.76 ignores.
+            Command::Quit
+            | Command::User1
+            | Command::User2
+            | Command::Window
+            | Command::Group
+            | Command::Single
+            | Command::Log
+            | Command::Main
+            | Command::Reload => (self, does([])),
         }
     }
 

@@ -12,7 +12,7 @@ use dt_os::exec::Image;
 use dt_os::process::{self, ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
 use dt_os::wait::{self, Interest};
-use dt_os::{clock, descriptor, startup};
+use dt_os::{clock, descriptor};
 use dt_service::{Incarnation, Record, Status, names};
 use dt_tai::{Tai64, Tai64N};
 
@@ -80,7 +80,7 @@ impl Kernel {
             unrecorded: opened.is_err(),
             service: None,
             survivor: None,
-            run: Image::named(names::RUN, &[names::RUN], startup::environment())?,
+            run: Image::inheriting(names::RUN, &[names::RUN])?,
             excuse,
             since: stamp(),
             written: None,

@@ -36,7 +36,10 @@ fn events() -> Vec<Event> {
         Event::Probed,
         Event::Due,
     ];
-    let commands = Command::ALL.into_iter().map(Event::Control);
+    let plain = Command::ALL
+        .into_iter()
+        .filter(|command| command.is_plain());
+    let commands = plain.map(Event::Control);
     commands.chain(rest).collect()
 }
 
@@ -468,7 +471,10 @@ const STEPS: [Duration; 3] = [
 /// What can happen to `reality`, and what cannot but must do no harm. A pid is
 /// reaped only where it was alive.
 fn possible(reality: &Reality) -> Vec<Event> {
-    let commands = Command::ALL.into_iter().map(Event::Control);
+    let plain = Command::ALL
+        .into_iter()
+        .filter(|command| command.is_plain());
+    let commands = plain.map(Event::Control);
     let deaths = reality.alive.into_iter().chain([STRANGER]).map(Event::Died);
     let rest = [
         Event::Boot,

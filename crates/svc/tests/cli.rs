@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 
 use dt_os::file::{How, make_fifo};
+use dt_service::{Status, Want};
 use dt_testkit::{Outcome, Running, Scratch, Suite, until};
 
 const WORDS: &str = "svc options: u up, d down, o once, x exit, p pause, c continue, h hup, a alarm, \
@@ -92,7 +93,7 @@ fn nothing_to_do_is_done() {
 fn a_bad_letter_sends_nothing_at_all() {
     let scratch = Scratch::new();
     let mut control = control(&scratch, "d");
-    for (options, letter) in [("-dz", "z"), ("-u-", "-"), ("-1", "1"), ("-q", "q")] {
+    for (options, letter) in [("-dz", "z"), ("-u-", "-"), ("-0", "0"), ("-n", "n")] {
         let lines = format!("svc: illegal option -- {letter}\n{WORDS}");
         let outcome = run(&scratch, &["-u", options, "d"]);
         assert_eq!(outcome, Outcome::fails(100, lines));
@@ -180,4 +181,190 @@ fn a_full_fifo_is_waited_for() {
         seen.ends_with('d')
     });
     assert_eq!(running.wait(), 0);
+}
+
+/// What only ours can do is not asked of the original.
+fn is_original() -> bool {
+    Suite::under_test().is_original()
+}
+
+#[test]
+fn encore_s_letters_are_known() {
+    if is_original() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut control = control(&scratch, "d");
+    for (options, bytes) in [
+        (&["-1"][..], "l1"),
+        (&["-q2w"], "lq2w"),
+        (&["-L", "-d", "-l"], "lLdl"),
+        (&["-+k"], "l+k="),
+        (&["--reload"], "@"),
+        (&["-u", "--reload"], "u@"),
+        (&["-u", "--reloads"], "u"),
+    ] {
+        let arguments = [options, &["d"]].concat();
+        assert_eq!(run(&scratch, &arguments), Outcome::gives(""), "{options:?}");
+        assert_eq!(arrived(&mut control), bytes, "{options:?}");
+    }
+}
+
+#[test]
+fn encore_s_usage_is_for_those_who_asked_for_encore() {
+    if is_original() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut command = Suite::under_test().command("svc", &scratch);
+    let outcome = Outcome::of(command.env("SUPERVISE_COMPAT", "encore").arg("-z"));
+    let words = "svc options: + kill process group, = kill parent process, L kill log, l kill main, \
+                 u up, d down, o once, x exit, p pause, c continue, h hup, a alarm, i interrupt, \
+                 t term, k kill, q quit, 1 SIGUSR1, 2 SIGUSR2, w SIGWINCH\n";
+    let lines = format!("svc: illegal option -- z\n{words}");
+    assert_eq!(outcome, Outcome::fails(100, lines));
+}
+
+#[test]
+fn the_file_down_is_made_and_removed_before_the_command() {
+    if is_original() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut control = control(&scratch, "d");
+    let down = scratch.join("d/down");
+    for (option, bytes, exists) in [
+        ("-D", "d", true),
+        ("-D", "d", true),
+        ("-U", "u", false),
+        ("-U", "u", false),
+        ("-Q", "o", true),
+    ] {
+        assert_eq!(
+            run(&scratch, &[option, "d"]),
+            Outcome::gives(""),
+            "{option}"
+        );
+        assert_eq!(arrived(&mut control), bytes, "{option}");
+        assert_eq!(down.exists(), exists, "{option}");
+    }
+    scratch.file("d/supervise/status", status(0, 1));
+    assert_eq!(run(&scratch, &["-Q", "d"]), Outcome::gives(""));
+    assert_eq!(arrived(&mut control), "d", "what is down is not started");
+}
+
+#[test]
+fn a_down_that_cannot_be_made_is_a_failure_and_nothing_is_sent() {
+    if is_original() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut control = control(&scratch, "d");
+    symlink("../victim", scratch.join("d/down")).unwrap();
+    let line = "svc: warning: unable to make d/down: file already exists\n";
+    assert_eq!(run(&scratch, &["-D", "d"]), Outcome::fails(111, line));
+    assert!(!scratch.join("victim").exists());
+    assert_eq!(arrived(&mut control), "");
+}
+
+/// A status with this process, and a stamp of its own.
+fn status(pid: u32, stamp: u32) -> [u8; Status::LEN] {
+    let status = Status {
+        seconds: 1 << 62,
+        nanos: stamp,
+        pid,
+        paused: false,
+        want: Want::Up,
+    };
+    status.encode()
+}
+
+/// As supervise writes it.
+fn replace_status(scratch: &Scratch, pid: u32, stamp: u32) {
+    scratch.file("d/supervise/status.new", status(pid, stamp));
+    let new = scratch.join("d/supervise/status.new");
+    fs::rename(new, scratch.join("d/supervise/status")).unwrap();
+}
+
+#[test]
+fn what_comes_of_a_command_is_waited_for() {
+    if is_original() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut control = control(&scratch, "d");
+    let ok = scratch.join("d/supervise/ok");
+    make_fifo(&ok, 0o600).unwrap();
+    let _ok = How::READ.open(ok).unwrap();
+    replace_status(&scratch, 7, 1);
+    for (goal, letter, path) in [
+        ("down", "-d", &[0][..]),
+        ("up", "-u", &[8]),
+        ("ready", "-u", &[]),
+        ("restart", "-t", &[0, 9]),
+        ("restart", "-t", &[10]),
+    ] {
+        let mut command = Suite::under_test().command("svc", &scratch);
+        let goal = format!("--wait={goal}");
+        let mut running = Running::start(command.args([&goal, letter, "d"]), &scratch);
+        let mut seen = String::new();
+        until("the command arrives", || {
+            seen.push_str(&arrived(&mut control));
+            seen.ends_with(&letter[1..])
+        });
+        for pid in path {
+            assert_eq!(running.ended(), None, "{goal} {path:?}");
+            replace_status(&scratch, *pid, *pid + 1);
+        }
+        assert_eq!(running.wait(), 0, "{goal} {path:?}");
+    }
+}
+
+#[test]
+fn waiting_ends_with_the_time_or_with_supervise() {
+    if is_original() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut control = control(&scratch, "d");
+    let ok = scratch.join("d/supervise/ok");
+    make_fifo(&ok, 0o600).unwrap();
+    let ok = How::READ.open(ok).unwrap();
+    replace_status(&scratch, 7, 1);
+    let arguments = ["-t", "--wait=restart", "--timeout=10ms", "d"];
+    let line = "svc: fatal: timed out\n";
+    assert_eq!(run(&scratch, &arguments), Outcome::fails(99, line));
+    assert_eq!(arrived(&mut control), "t");
+
+    let mut command = Suite::under_test().command("svc", &scratch);
+    let mut running = Running::start(command.args(["-x", "--wait=restart", "d"]), &scratch);
+    until("the command arrives", || arrived(&mut control) == "x");
+    drop(ok);
+    assert_eq!(running.wait(), 1);
+}
+
+#[test]
+fn a_name_that_is_not_here_is_looked_for_in_the_scan_directory() {
+    if is_original() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut one = control(&scratch, "scan/web1");
+    let mut two = control(&scratch, "scan/web2");
+    let run = |operand: &str| {
+        let mut command = Suite::under_test().command("svc", &scratch);
+        Outcome::of(command.env("SVDIR", "scan").args(["-h", operand]))
+    };
+    assert_eq!(run("web1"), Outcome::gives(""));
+    assert_eq!(
+        (arrived(&mut one), arrived(&mut two)),
+        ("h".into(), String::new())
+    );
+    assert_eq!(run("web?"), Outcome::gives(""));
+    assert_eq!(
+        (arrived(&mut one), arrived(&mut two)),
+        ("h".into(), "h".into())
+    );
+    let line = "svc: warning: unable to chdir to ./web1: file does not exist\n";
+    assert_eq!(run("./web1"), warns(line));
 }

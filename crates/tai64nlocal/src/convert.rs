@@ -21,6 +21,7 @@ pub struct Converter<Z> {
 }
 
 impl<Z: Zone> Converter<Z> {
+    /// At the beginning of the input.
     pub fn new(zone: Z) -> Self {
         Self {
             display: Display::new(zone),

@@ -32,6 +32,7 @@ struct Minute {
 }
 
 impl<Z: Zone> Display<Z> {
+    /// With nothing reckoned yet.
     pub fn new(zone: Z) -> Self {
         Self {
             zone,

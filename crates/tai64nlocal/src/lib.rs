@@ -6,8 +6,8 @@
 //! label is copied.
 #![forbid(unsafe_code)]
 
-mod convert;
-mod display;
+pub mod convert;
+pub mod display;
 
 use std::ffi::OsString;
 

@@ -14,7 +14,8 @@ pub struct Suite {
 
 impl Suite {
     /// Names the suite under test: `ours`, which is also meant where it is not
-    /// set, or the absolute path of a directory that holds the original's programs.
+    /// set, or the absolute path of a directory that holds the original's programs,
+    /// or daemontools-encore's.
     pub const VARIABLE: &'static str = "DAEMONTOOLS_UNDER_TEST";
 
     /// The suite that the variable names; anything else than the two is an error.
@@ -82,10 +83,17 @@ impl Suite {
         }
     }
 
-    /// Whether this is the original.
+    /// Whether these are not our programs: the original, or daemontools-encore.
     #[must_use]
     pub const fn is_original(&self) -> bool {
         self.original
+    }
+
+    /// Whether this is daemontools-encore, which has programs that the original
+    /// has not.
+    #[must_use]
+    pub fn is_encore(&self) -> bool {
+        self.original && self.directory.join("setuser").is_file()
     }
 
     /// Where the programs are.

@@ -13,7 +13,7 @@ fn setuidgid_errors() {
             case.run("setuidgid", &[account, "true"]);
         }
         case.run("setuidgid", &[bytes(b"no\xffutf8"), bytes(b"true")]);
-        case.run("setuidgid", &["-s", "root", "true"]);
+        case.run("setuidgid", &["-s", "no-such-account", "true"]);
     });
 }
 

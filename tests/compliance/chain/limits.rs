@@ -27,7 +27,13 @@ const SHOWN: &[&str] = &[
 
 /// What softlimit with `options` leaves its child, in the kernel's words.
 pub fn limits(case: &Case, options: &str) -> String {
-    let mut command = case.shell_command(&format!("{HARD} exec softlimit {options} {SHOW}"));
+    limits_with(case, "", options)
+}
+
+/// The same with variables, as env(1) sets them.
+pub fn limits_with(case: &Case, variables: &str, options: &str) -> String {
+    let line = format!("{HARD} exec env {variables} softlimit {options} {SHOW}");
+    let mut command = case.shell_command(&line);
     let outcome = dt_testkit::Outcome::of(&mut command);
     let errors = String::from_utf8(outcome.stderr).unwrap();
     let output = String::from_utf8(outcome.stdout).unwrap();

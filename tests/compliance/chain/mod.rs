@@ -1,9 +1,9 @@
 //! envdir, envuidgid, fghack, pgrphack, readproctitle, setlock, setuidgid and
 //! softlimit.
 
-mod edits;
+pub mod edits;
 mod ids;
-mod limits;
+pub mod limits;
 mod locks;
 mod search;
 

@@ -9,8 +9,8 @@ use std::process::Command;
 
 use dt_testkit::{skipped_without_root, until};
 
-use super::kit::{Logger, labels, numbered_lines, shell, skip, unstamped};
-use crate::harness::{Case, check};
+use super::kit::{Logger, labels, numbered_lines, shell, unstamped};
+use crate::harness::{Case, check, skip};
 
 /// Whether a private file system cannot be had here.
 fn skipped(test: &str) -> bool {

@@ -354,12 +354,6 @@ pub fn until_running(case: &Case, directory: &str) {
     });
 }
 
-/// Says that a case is skipped, and why.
-#[expect(clippy::print_stderr, reason = "a case that is skipped says so")]
-pub fn skip(why: &str) {
-    eprintln!("skipped: {why}");
-}
-
 /// A label as nanoseconds since 1970.
 pub fn moment(label: &[u8]) -> u128 {
     assert!(is_label(label), "{}", show(label));

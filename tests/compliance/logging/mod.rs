@@ -4,7 +4,7 @@ mod alerts;
 mod crash;
 mod disk;
 mod interchange;
-mod kit;
+pub mod kit;
 mod lines;
 mod patterns;
 mod processor;

@@ -43,6 +43,21 @@ fn words_it_does_not_know_are_ignored() {
     });
 }
 
+/// `T`, `F` and `w` are words that the original does not know.
+#[test]
+fn words_that_daemontools_encore_knows() {
+    check("multilog_words_that_daemontools_encore_knows", |case| {
+        fresh(case, &["F", "-?", "./d"], "a\nab\n");
+        fresh(
+            case,
+            &["w", "s4096", "./d"],
+            &format!("{}\n", "x".repeat(2100)),
+        );
+        multilog(case, &["T", "-1*.*", "./e"], "a\n");
+        listing(case, "e");
+    });
+}
+
 #[test]
 fn a_script_that_ends_in_numbers() {
     check("multilog_a_script_that_ends_in_numbers", |case| {

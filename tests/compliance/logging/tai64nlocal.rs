@@ -22,7 +22,7 @@ fn skipped_without(zone: &str) -> bool {
         .join(zone)
         .exists();
     if missing {
-        super::kit::skip(&format!("there is no zone {zone} here"));
+        crate::harness::skip(&format!("there is no zone {zone} here"));
     }
     missing
 }

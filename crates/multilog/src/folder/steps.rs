@@ -194,7 +194,8 @@ impl<F> Folder<F> {
         session.insist(&[b"unable to create ", &path], make)
     }
 
-    /// Opens `current` for appending, made if need be, and sets its mode.
+    /// Opens `current` for appending, made if need be, and sets its mode; at the
+    /// start that is left to [`Folder::unseal`].
     fn open_current<W: World<File = F>>(
         &mut self,
         session: &mut Session<'_, W>,
@@ -209,20 +210,30 @@ impl<F> Folder<F> {
         } else {
             session.insist(&[b"unable to create ", &path], open)?
         };
-        let mut set = |world: &mut W| {
-            world.set_file_mode(&mut file, 0o644)?;
-            world.file_facts(&file)
-        };
         let facts = if self.starting {
-            set(session.world).map_err(|why| self.fatal("set mode of ", Name::Current, &why))?
+            let facts = session.world.file_facts(&file);
+            facts.map_err(|why| self.fatal("set mode of ", Name::Current, &why))?
         } else {
-            session.insist(&[b"unable to set mode of ", &path], set)?
+            session.insist(&[b"unable to set mode of ", &path], |world| {
+                world.set_file_mode(&mut file, 0o644)?;
+                world.file_facts(&file)
+            })?
         };
         self.current = Some(file);
         self.size = facts.size;
         self.identity = facts.identity;
         self.unsynced = true;
         Ok(())
+    }
+
+    /// Makes `current` an unfinished file, which a finished one was until now. Only
+    /// what is on record may be one: whatever is not is put aside as an outage's.
+    pub fn unseal<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
+        let Some(file) = &mut self.current else {
+            return Ok(());
+        };
+        let set = session.world.set_file_mode(file, 0o644);
+        set.map_err(|why| self.fatal("set mode of ", Name::Current, &why))
     }
 
     fn archive<W: World<File = F>>(
@@ -237,7 +248,7 @@ impl<F> Folder<F> {
             let mut names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
             let now = session.world.unix_time();
             let fresh = archive::fresh(names.iter().map(OsString::as_os_str), now);
-            let to = archive::name(fresh, code);
+            let to = archive::name(fresh, code, &self.log.suffix);
             let done = match session.world.link(log, os(name), &to) {
                 Err(why) if links_unknown(&why) => {
                     self.renamed = true;

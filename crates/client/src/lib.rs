@@ -1,0 +1,13 @@
+//! What the programs that ask and steer have in common: which directories a name
+//! means, what a `supervise` tells, and waiting until that has changed.
+#![forbid(unsafe_code)]
+
+mod duration;
+pub mod look;
+mod show;
+mod target;
+pub mod vigil;
+
+pub use duration::duration;
+pub use show::{escaped, is_terminal};
+pub use target::{Target, targets};

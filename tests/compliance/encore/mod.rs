@@ -1,0 +1,6 @@
+//! What daemontools-encore adds.
+
+mod ids;
+mod limits;
+mod multilog;
+mod variables;
