@@ -5,6 +5,7 @@
     reason = "a test that cannot go on panics with the reason"
 )]
 
+#[expect(dead_code, reason = "the other tests use the rest")]
 mod tree;
 
 use std::fs;
