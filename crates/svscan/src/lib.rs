@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod control;
+mod essential;
 pub mod machine;
 mod paths;
 pub mod runtime;
@@ -64,6 +65,7 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     // to init. An old kernel without that loses nothing else.
     let _ = dt_os::process::adopt_orphans();
     let (table, control) = before.unwrap_or_else(|| (Table::new(Moment::now()), None));
-    runtime::run(table, &mut Kernel::new(control));
-    Ok(Exit::OK)
+    let mut kernel = Kernel::new(control);
+    runtime::run(table, &mut kernel);
+    Ok(kernel.exit())
 }
