@@ -197,9 +197,8 @@ fn many_services_killed_at_random_end_as_one_of_each_with_every_line() {
 
     let begin = Instant::now();
     let mut ask = tree.suite.command("svscanctl", &tree.scratch);
-    until("it can be asked", || {
-        ask.args(["-t", "sc"]).status().unwrap().success()
-    });
+    ask.args(["-t", "sc"]);
+    until("it can be asked", || ask.status().unwrap().success());
     assert_eq!(svscan.wait(), 0);
     eprintln!("{NAME}: all stopped after {:?}", begin.elapsed());
     let lines: usize = services.iter().map(|name| check_log(&tree, name)).sum();
