@@ -28,6 +28,14 @@ type Names = BTreeMap<OsString, u64>;
 struct Directory {
     names: Names,
     on_disk: Names,
+    /// What the names were after each change since they were synced.
+    since: Vec<Names>,
+}
+
+impl Directory {
+    fn changed(&mut self) {
+        self.since.push(self.names.clone());
+    }
 }
 
 /// What a power loss leaves of names that were not synced.
@@ -37,8 +45,12 @@ pub enum Loss {
     OldNames,
     /// All of it, though the data were not written.
     NewNames,
+    /// So many of the changes to names, in their order; and the data where `written`,
+    /// which the kernel may write at any time.
+    Some { names: usize, written: bool },
 }
 
+#[derive(Clone)]
 pub struct Model {
     inodes: Vec<Inode>,
     directories: Vec<Directory>,
@@ -52,6 +64,8 @@ pub struct Model {
     pub fail: Option<(usize, i32)>,
     /// Fails every write to a log with this error.
     pub full: Option<i32>,
+    /// So many of them, then there is room again.
+    pub full_for: u32,
     /// TERM comes in the next wait.
     pub term: bool,
     pub said: Vec<u8>,
@@ -64,7 +78,8 @@ pub struct Model {
     pub boot: u8,
     /// Which pipe the input is.
     pub pipe: u64,
-    now: u64,
+    /// Milliseconds.
+    pub now: u64,
 }
 
 struct Dead;
@@ -80,6 +95,7 @@ impl Model {
             stop_at: usize::MAX,
             fail: None,
             full: None,
+            full_for: u32::MAX,
             term: false,
             term_in_pause: false,
             forgives: false,
@@ -122,14 +138,24 @@ impl Model {
 
     pub fn lose_power(&mut self, loss: Loss) {
         for directory in &mut self.directories {
+            let since = std::mem::take(&mut directory.since);
             match loss {
                 Loss::OldNames => directory.names = directory.on_disk.clone(),
                 Loss::NewNames => directory.on_disk = directory.names.clone(),
+                Loss::Some { names, .. } => {
+                    let left = names.min(since.len()).checked_sub(1);
+                    let left = left.map_or(&directory.on_disk, |last| &since[last]).clone();
+                    directory.names.clone_from(&left);
+                    directory.on_disk = left;
+                }
             }
         }
         for inode in &mut self.inodes {
+            if matches!(loss, Loss::Some { written: true, .. }) {
+                continue;
+            }
             inode.data = inode.on_disk.0.clone();
-            if matches!(loss, Loss::OldNames) {
+            if !matches!(loss, Loss::NewNames) {
                 inode.mode = inode.on_disk.1;
             }
         }
@@ -158,6 +184,11 @@ impl Model {
         let mut files = self.files(log);
         files.retain(|(name, _)| name.ends_with(".s") && on_disk.contains_key(OsStr::new(name)));
         files
+    }
+
+    /// How many changes to a log directory's names are not on disk yet.
+    pub fn unsynced(&self, log: usize) -> usize {
+        self.directories[log].since.len()
     }
 
     pub fn has_unfinished(&self) -> bool {
@@ -198,6 +229,7 @@ impl Model {
             ..Inode::default()
         });
         self.directories[log].names.insert(name.to_owned(), number);
+        self.directories[log].changed();
         number
     }
 
@@ -276,6 +308,7 @@ impl World for Model {
         let names = &mut self.directories[log].names;
         names.remove(from);
         names.insert(to.to_owned(), inode);
+        self.directories[log].changed();
         Ok(())
     }
 
@@ -293,6 +326,7 @@ impl World for Model {
             return Err(io::Error::from_raw_os_error(17));
         }
         self.directories[log].names.insert(to.to_owned(), inode);
+        self.directories[log].changed();
         Ok(())
     }
 
@@ -300,6 +334,7 @@ impl World for Model {
         self.call()?;
         self.find(log, name)?;
         self.directories[log].names.remove(name);
+        self.directories[log].changed();
         Ok(())
     }
 
@@ -314,12 +349,17 @@ impl World for Model {
         self.call()?;
         let directory = &mut self.directories[log];
         directory.on_disk = directory.names.clone();
+        directory.since.clear();
         Ok(())
     }
 
     fn append(&mut self, file: &mut u64, bytes: &[u8]) -> io::Result<usize> {
         self.call()?;
         if let Some(errno) = self.full {
+            self.full_for -= 1;
+            if self.full_for == 0 {
+                self.full = None;
+            }
             return Err(io::Error::from_raw_os_error(errno));
         }
         // Now and then only a part fits.
