@@ -143,8 +143,7 @@ fn prepared() -> Site {
         let script = script
             .replace("0.0.0.0:8080", &site.address.to_string())
             .replace("/var/log/web", &format!("{here}/log"));
-        site.scratch
-            .script(Path::new("service").join(run), script);
+        site.scratch.script(Path::new("service").join(run), script);
     }
     site.scratch.file("service/web/flag-essential", "");
     let orphans = "#!/bin/sh
