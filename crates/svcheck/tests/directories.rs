@@ -229,6 +229,19 @@ fn settings_are_read_as_supervise_reads_them() {
 }
 
 #[test]
+fn a_setting_that_needs_another_is_of_no_use_alone() {
+    let scratch = Scratch::new();
+    service(scratch.path(), RUN, LOG);
+    fs::write(scratch.path().join("timeout-up"), "10s").unwrap();
+    fs::write(scratch.path().join("stable-after"), "10s").unwrap();
+    let expected = ["stable-after no-effect", "timeout-up no-effect"];
+    assert_eq!(found(scratch.path()), expected);
+    fs::write(scratch.path().join("restart-delay-max"), "10s").unwrap();
+    fs::write(scratch.path().join("notification-fd"), "3").unwrap();
+    assert_eq!(found(scratch.path()), [""; 0]);
+}
+
+#[test]
 fn a_scan_directory_is_checked_as_svscan_sees_it() {
     let scratch = Scratch::new();
     let path = scratch.path();
