@@ -170,6 +170,16 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
     ("ntpd", LeavesUnless(&["-n", "-d", "--nofork"]), "add -n"),
     ("openvpn", StaysUnless(&["--daemon"]), "leave out --daemon"),
     (
+        "pg_ctl",
+        StaysUnless(&["start", "restart"]),
+        "run postgres itself",
+    ),
+    (
+        "pg_ctlcluster",
+        LeavesUnless(&["--foreground"]),
+        "add --foreground",
+    ),
+    (
         "php-fpm",
         LeavesUnlessSaid(
             &["-F", "--nodaemonize", "-t"],
@@ -180,16 +190,6 @@ const DAEMONS: &[(&str, Habit, &str)] = &[
             },
         ),
         "add --nodaemonize",
-    ),
-    (
-        "pg_ctl",
-        StaysUnless(&["start", "restart"]),
-        "run postgres itself",
-    ),
-    (
-        "pg_ctlcluster",
-        LeavesUnless(&["--foreground"]),
-        "add --foreground",
     ),
     (
         "pm2",

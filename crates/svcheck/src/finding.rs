@@ -151,6 +151,10 @@ rules! {
     Setting "setting" Warning,
         "supervise does as if the file were not there",
         "see docs/settings.md for its format";
+    /// A setting that needs another.
+    NoEffect "no-effect" Warning,
+        "the setting says something about another, which is not there",
+        "write the other file as well, or remove this one";
     /// A dependency that there is not.
     DependencyMissing "dependency-missing" Error,
         "the service waits for one that is never started",

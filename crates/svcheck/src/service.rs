@@ -168,6 +168,7 @@ fn check_entries(path: &Path, findings: &mut Vec<Finding>) {
                 findings.push(if is_value { finding.at(1) } else { finding });
             }
             check_hooks(path, &settings, findings);
+            check_company(path, &settings, findings);
         }
         Err(why) => unreadable(path, &why, findings),
     }
@@ -199,6 +200,42 @@ fn check_hooks(path: &Path, settings: &Settings, findings: &mut Vec<Finding>) {
         if setting.kind() == Kind::Hook && !mine {
             let _ = Script::read(&path.join(setting.name()), findings);
         }
+    }
+}
+
+/// Settings that say how another is meant, and those, of which one is enough.
+const COMPANY: &[(Setting, &[Setting])] = &[
+    (Setting::TimeoutKillGroup, &[Setting::TimeoutKill]),
+    (Setting::FinishAsRunit, &[Setting::Finish]),
+    (Setting::TimeoutFinish, &[Setting::Finish]),
+    (Setting::StableAfter, &[Setting::RestartDelayMax]),
+    (
+        Setting::TimeoutUp,
+        &[
+            Setting::NotificationFd,
+            Setting::NotifySocket,
+            Setting::Check,
+        ],
+    ),
+];
+
+fn check_company(path: &Path, settings: &Settings, findings: &mut Vec<Finding>) {
+    for (setting, others) in COMPANY {
+        // One that is there and of no use is told of already.
+        let is_there = |other: &Setting| path.join(other.name()).symlink_metadata().is_ok();
+        if !settings.present.has(*setting) || others.iter().any(is_there) {
+            continue;
+        }
+        let mut message: Vec<&OsStr> = vec!["has no effect without ".as_ref()];
+        for (at, other) in others.iter().enumerate() {
+            let or = if at == 0 { "" } else { " or " };
+            message.extend::<[&OsStr; 2]>([or.as_ref(), other.name().as_ref()]);
+        }
+        findings.push(Finding::new(
+            &path.join(setting.name()),
+            Rule::NoEffect,
+            &message,
+        ));
     }
 }
 

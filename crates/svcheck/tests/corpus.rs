@@ -258,6 +258,84 @@ fn of_bad_scripts_one_thing_is_said() {
     }
 }
 
+const GOOD_LOGS: &[(&str, &str)] = &[
+    (
+        "plain",
+        "#!/bin/sh\nexec setuidgid root multilog t ./main\n",
+    ),
+    (
+        "patterns",
+        "#!/bin/sh\nexec multilog t s16777215 n20 '-*' '+*error*' /tmp '!gzip' /tmp/other\n",
+    ),
+    ("runit's", "#!/bin/sh\nexec svlogd -tt ./\n"),
+    (
+        "made first",
+        "#!/bin/sh\nmkdir -p /var/log/no-such\nchown nobody /var/log/no-such\nexec chpst -u nobody svlogd -tt /var/log/no-such\n",
+    ),
+    ("to syslog", "#!/bin/sh\nexec logger -t prog\n"),
+    (
+        "s6's",
+        "#!/bin/sh\nexec 2>&1\nexec s6-log n10 s1000000 t ./main\n",
+    ),
+    (
+        "somewhere",
+        "#!/bin/sh\n. ./conf\ncd \"$LOGDIR\" || exit 111\nexec setuidgid nobody multilog t ./main\n",
+    ),
+];
+
+const BAD_LOGS: &[(&str, &str, &str)] = &[
+    (
+        "nowhere",
+        "#!/bin/sh\nexec multilog t /no/such/main\n",
+        "log/run:2 log-directory-missing",
+    ),
+    (
+        "made by nobody",
+        "#!/bin/sh\nexec svlogd -tt /tmp/no-such-directory\n",
+        "log/run:2 log-directory-missing",
+    ),
+    (
+        "nobody's",
+        "#!/bin/sh\nexec setuidgid nobody multilog t /etc\n",
+        "log/run:2 log-directory-unwritable",
+    ),
+    (
+        "a file",
+        "#!/bin/sh\nexec multilog t /etc/passwd\n",
+        "log/run:2 log-directory-missing",
+    ),
+    (
+        "no exec",
+        "#!/bin/sh\nexec 2>&1\nmultilog t ./main\n",
+        "log/run:3 no-exec",
+    ),
+    (
+        "background",
+        "#!/bin/sh\nmultilog t ./main &\n",
+        "log/run:2 background",
+    ),
+    (
+        "an account",
+        "#!/bin/sh\nexec setuidgid no-such-account logger\n",
+        "log/run:2 user-unknown",
+    ),
+];
+
+#[test]
+fn logs_are_read_as_well() {
+    let run = "#!/bin/sh\nexec 2>&1\nexec prog\n";
+    let expected = |finding| Vec::from_iter(Some(finding).filter(|text: &&str| !text.is_empty()));
+    let good = GOOD_LOGS.iter().map(|(name, log)| (name, log, ""));
+    let bad = BAD_LOGS
+        .iter()
+        .map(|(name, log, finding)| (name, log, *finding));
+    for (name, log, finding) in good.chain(bad) {
+        let scratch = Scratch::new();
+        service(scratch.path(), run, log);
+        assert_eq!(found(scratch.path()), expected(finding), "{name}");
+    }
+}
+
 #[test]
 fn without_a_log_errors_may_go_anywhere() {
     let scratch = Scratch::new();

@@ -108,12 +108,25 @@ fn a_logs_script_is_read_like_any() {
     assert_eq!(found(scratch.path())[0], "log/run:2 user-unknown");
 }
 
+/// An account that we are not.
+fn stranger() -> &'static str {
+    let nobody = dt_account::find("nobody".as_ref()).unwrap();
+    if nobody.user == effective_user() {
+        "daemon"
+    } else {
+        "nobody"
+    }
+}
+
 #[test]
 fn a_logger_needs_a_directory_that_it_may_write_to() {
     let scratch = Scratch::new();
     let path = scratch.path().display();
     let log = |script: &str| {
-        let script = format!("#!/bin/sh\nexec setuidgid nobody multilog t {script}\n");
+        let script = format!(
+            "#!/bin/sh\nexec setuidgid {} multilog t {script}\n",
+            stranger()
+        );
         service(&scratch.path().join("sv"), RUN, &script);
         found(&scratch.path().join("sv"))
     };
@@ -226,6 +239,19 @@ fn settings_are_read_as_supervise_reads_them() {
     found.sort_unstable();
     expected.sort_unstable();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_setting_that_needs_another_is_of_no_use_alone() {
+    let scratch = Scratch::new();
+    service(scratch.path(), RUN, LOG);
+    fs::write(scratch.path().join("timeout-up"), "10s").unwrap();
+    fs::write(scratch.path().join("stable-after"), "10s").unwrap();
+    let expected = ["stable-after no-effect", "timeout-up no-effect"];
+    assert_eq!(found(scratch.path()), expected);
+    fs::write(scratch.path().join("restart-delay-max"), "10s").unwrap();
+    fs::write(scratch.path().join("notification-fd"), "3").unwrap();
+    assert_eq!(found(scratch.path()), [""; 0]);
 }
 
 #[test]
