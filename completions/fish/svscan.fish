@@ -20,3 +20,4 @@ end
 
 complete -c svscan -f
 complete -c svscan -n 'test (__daemontools_operands) -eq 0' -x -a '(__fish_complete_directories (commandline -ct))' -d 'dir'
+complete -c svscan -n 'test (__daemontools_operands) -eq 1' -x -a '(__fish_complete_directories (commandline -ct))' -d 'logdir'

@@ -389,10 +389,10 @@ pub const GUIDES: &[Guide] = &[
     Guide {
         name: "svscan",
         summary: "keep the services of a directory running, with their logs",
-        usage: &["svscan [dir]"],
+        usage: &["svscan [dir [logdir]]"],
         flags: &[],
         words: &[],
-        operands: &[one("dir", Kind::Directory)],
+        operands: &[one("dir", Kind::Directory), one("logdir", Kind::Directory)],
     },
     Guide {
         name: "svscanboot",
