@@ -41,7 +41,10 @@ fn account(tree: &Tree, numbers: &[u64], role: Role, ending: Ending) {
 fn tree() -> (Tree, Scanner) {
     let tree = Tree::new();
     tree.service("a", "exec sleep 1000");
-    tree.service_with_log("b", "trap 'echo over; exit' TERM; echo up; while :; do sleep 0.05; done");
+    tree.service_with_log(
+        "b",
+        "trap 'echo over; exit' TERM; echo up; while :; do sleep 0.05; done",
+    );
     tree.scratch.file("sc/a/flag-essential", "");
     // What an earlier svscan has seen.
     account(&tree, &[0, 1], Role::Run, Ending::Code(1));
