@@ -113,9 +113,10 @@ impl Container {
         });
     }
 
+    /// None once it has ended.
     fn children(&self) -> Vec<u32> {
         let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.first));
-        let children = children.unwrap();
+        let children = children.unwrap_or_default();
         let pids = children.split_ascii_whitespace();
         pids.map(|pid| pid.parse().unwrap()).collect()
     }
@@ -203,16 +204,14 @@ fn root_is_not_needed() {
 }
 
 /// The number of the process that is the service, as it is numbered outside.
-fn pid_of_web(container: &Container) -> u32 {
+fn web_of(container: &Container) -> Option<u32> {
     let of_supervise = |pid: &u32| {
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
         let pid: u32 = children.trim().parse().ok()?;
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
         (name == "trycode\n").then_some(pid)
     };
-    until_some("web is up", || {
-        container.children().iter().find_map(of_supervise)
-    })
+    container.children().iter().find_map(of_supervise)
 }
 
 #[test]
@@ -225,13 +224,15 @@ fn the_end_of_an_essential_service_is_the_containers() {
     container.until_logged("answers at");
     let told = container.site.scratch.join("run/told");
     until("the slow one is up", || told.exists());
-    let before = pid_of_web(&container);
+    let before = until_some("web is up", || web_of(&container));
     signal(before, "KILL");
     let account = container.site.scratch.join("run/web/deaths");
     let code = until_some("it ends, or goes on", || {
-        let restarted = || !account.exists() && pid_of_web(&container) != before;
-        let ended = container.running.ended();
-        ended.map(Some).or_else(|| restarted().then_some(None))
+        if let Some(code) = container.running.ended() {
+            return Some(Some(code));
+        }
+        let restarted = web_of(&container).is_some_and(|pid| pid != before);
+        (restarted && !account.exists()).then_some(None)
     });
     let Some(code) = code else {
         eprintln!("{test}: skipped, this supervise keeps no account of deaths");
