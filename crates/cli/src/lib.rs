@@ -5,6 +5,7 @@
 mod exit;
 pub mod getopt;
 mod message;
+pub mod version;
 
 pub use exit::{Exit, Fatal};
 pub use message::{Message, warn};
@@ -21,6 +22,7 @@ pub type Program = fn(&[OsString]) -> Result<Exit, Fatal>;
 /// to the signals.
 pub fn program(program: Program) -> Exit {
     dt_os::startup::undo_runtime();
+    version::carry();
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     finish(program(&arguments))
 }

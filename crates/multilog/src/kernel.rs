@@ -13,7 +13,7 @@ use dt_os::entry::{self, Facts};
 use dt_os::exec::Image;
 use dt_os::file::{Directory, How};
 use dt_os::flow::Tap;
-use dt_os::process::{self, ChildSignal, Gated, Launch, Opened, Pid};
+use dt_os::process::{self, Birth, ChildSignal, Gated, Launch, Opened, Pid};
 use dt_os::{descriptor, flow, incarnation, startup};
 
 use crate::rotate::Name;
@@ -90,7 +90,8 @@ impl World for Kernel {
             Open::Append => How::APPEND,
             Open::New => How::CREATE_NEW,
         };
-        self.directory(log)?.open_entry(name, &how.mode(mode))
+        self.directory(log)?
+            .open_entry(name, &how.mode(mode).no_follow())
     }
 
     fn facts(&mut self, log: usize, name: &OsStr) -> io::Result<Option<Facts>> {
@@ -185,7 +186,7 @@ impl World for Kernel {
             exec_excuse: &excuse,
         }
         .start_opening(
-            &[],
+            &Birth::default(),
             &[
                 file(Name::Previous, How::READ, 0),
                 file(Name::Processed, new, 1),

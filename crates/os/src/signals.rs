@@ -19,7 +19,7 @@ pub use nix::sys::signal::Signal;
 #[derive(Debug)]
 pub struct SignalPipe {
     rx: UnixStream,
-    _tx: UnixStream,
+    tx: UnixStream,
 }
 
 impl SignalPipe {
@@ -30,7 +30,13 @@ impl SignalPipe {
         rx.set_nonblocking(true)?;
         signal_hook::low_level::pipe::register(signal as i32, tx.try_clone()?)?;
         unblock(signal)?;
-        Ok(Self { rx, _tx: tx })
+        Ok(Self { rx, tx })
+    }
+
+    /// Catches `signal` as well; the [`flag`] tells which it was.
+    pub fn also(&self, signal: Signal) -> io::Result<()> {
+        signal_hook::low_level::pipe::register(signal as i32, self.tx.try_clone()?)?;
+        unblock(signal)
     }
 
     /// Empties the pipe and says whether anything was in it. Call before looking
