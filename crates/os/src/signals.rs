@@ -19,8 +19,8 @@ pub use nix::sys::signal::Signal;
 #[derive(Debug)]
 pub struct SignalPipe {
     rx: UnixStream,
-    _tx: UnixStream,
-    registered: signal_hook::SigId,
+    tx: UnixStream,
+    registered: Vec<signal_hook::SigId>,
 }
 
 impl SignalPipe {
@@ -29,13 +29,21 @@ impl SignalPipe {
     pub fn watch(signal: Signal) -> io::Result<Self> {
         let (rx, tx) = UnixStream::pair()?;
         rx.set_nonblocking(true)?;
-        let registered = signal_hook::low_level::pipe::register(signal as i32, tx.try_clone()?)?;
-        unblock(signal)?;
-        Ok(Self {
+        let mut pipe = Self {
             rx,
-            _tx: tx,
-            registered,
-        })
+            tx,
+            registered: Vec::new(),
+        };
+        pipe.also(signal)?;
+        Ok(pipe)
+    }
+
+    /// Catches `signal` as well; the [`flag`] tells which it was.
+    pub fn also(&mut self, signal: Signal) -> io::Result<()> {
+        let tx = self.tx.try_clone()?;
+        let id = signal_hook::low_level::pipe::register(signal as i32, tx)?;
+        self.registered.push(id);
+        unblock(signal)
     }
 
     /// Empties the pipe and says whether anything was in it. Call before looking
@@ -59,7 +67,9 @@ impl Drop for SignalPipe {
     /// A signal that comes later is caught and forgotten: it must not be written to
     /// a pipe that nobody reads, which would end us.
     fn drop(&mut self) {
-        signal_hook::low_level::unregister(self.registered);
+        for id in self.registered.drain(..) {
+            signal_hook::low_level::unregister(id);
+        }
     }
 }
 
