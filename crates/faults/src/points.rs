@@ -34,8 +34,10 @@ pub fn have_strace() -> bool {
 /// same, and most of what asks about the process itself cannot fail.
 fn errors_of(call: &str) -> &'static [&'static str] {
     match call {
-        "read" => &["EINTR", "EAGAIN", "EIO"],
-        "write" | "writev" | "pwrite64" | "splice" => &["EINTR", "EAGAIN", "ENOSPC", "EIO"],
+        "read" | "pread64" => &["EINTR", "EIO"],
+        "write" | "writev" | "pwrite64" => &["EINTR", "ENOSPC", "EIO"],
+        // Of a pipe that has just been seen to hold something.
+        "splice" | "tee" => &["EINTR", "ENOMEM", "EINVAL"],
         "open" | "openat" | "openat2" => &["EINTR", "EMFILE", "ENOMEM", "EACCES", "EIO"],
         "poll" | "ppoll" | "select" | "pselect6" | "epoll_wait" => &["EINTR", "ENOMEM"],
         "fork" | "vfork" | "clone" | "clone3" => &["EAGAIN", "ENOMEM"],

@@ -48,6 +48,21 @@ pub struct Launch<'a> {
     pub exec_excuse: &'a [u8],
 }
 
+/// What else a child is to be and not to have, of [`Launch::start_gated_as`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Birth<'a> {
+    /// What it closes first: what these hold on to, such as a lock, is held by us
+    /// alone.
+    pub not_held: &'a [BorrowedFd<'a>],
+    /// It leads a session of its own, and so a process group.
+    pub session: bool,
+    /// Signals that we catch: it has them at their default, from its first
+    /// instruction on.
+    pub caught: &'a [Signal],
+    /// What it opens once it is let go, in the directory that we are in.
+    pub files: &'a [Opened<'a>],
+}
+
 impl Launch<'_> {
     /// Forks; the error is the fork's.
     pub fn start(&self) -> io::Result<Pid> {
@@ -67,7 +82,10 @@ impl Launch<'_> {
     /// The first that the child does is to close its copies of `not_held`: what
     /// they hold on to, such as a lock, is held by us alone.
     pub fn start_gated(&self, not_held: &[BorrowedFd<'_>]) -> io::Result<Gated> {
-        self.start_opening(not_held, &[])
+        self.start_gated_as(&Birth {
+            not_held,
+            ..Birth::default()
+        })
     }
 
     /// The same, and once it is let go the child opens `files`, in the directory
@@ -77,26 +95,51 @@ impl Launch<'_> {
         not_held: &[BorrowedFd<'_>],
         files: &[Opened<'_>],
     ) -> io::Result<Gated> {
+        self.start_gated_as(&Birth {
+            not_held,
+            files,
+            ..Birth::default()
+        })
+    }
+
+    /// The same for a child that is more than that.
+    pub fn start_gated_as(&self, birth: &Birth<'_>) -> io::Result<Gated> {
         let (closed, gate) = crate::descriptor::pipe()?;
-        // SAFETY: as in `start`; what comes before is close(2) and read(2).
-        match unsafe { fork() }? {
+        let caught: SigSet = birth.caught.iter().copied().collect();
+        // One that comes in between is the child's own and must find no handler of
+        // ours there.
+        let before = caught.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        // SAFETY: as in `start`; what comes before is setsid(2), sigaction(2),
+        // sigprocmask(2), close(2) and read(2).
+        let forked = unsafe { fork() };
+        if let Ok(ForkResult::Child) = forked {
+            for signal in birth.caught {
+                set_default(*signal);
+            }
+        }
+        let _ = before.thread_set_mask();
+        match forked? {
             ForkResult::Parent { child } => Ok(Gated {
                 child,
                 gate,
                 _closed: closed,
             }),
             ForkResult::Child => {
-                for fd in not_held {
+                for fd in birth.not_held {
                     // SAFETY: this process uses none of them any more, and never
                     // drops their owners: it becomes another or exits.
                     unsafe { libc::close(fd.as_raw_fd()) };
                 }
                 // A copy of ours would keep the pipe from ending.
                 drop(gate);
+                if birth.session {
+                    // A new process leads nothing yet, so it can only succeed.
+                    let _ = nix::unistd::setsid();
+                }
                 if !crate::descriptor::read(&closed, &mut [0]).is_ok_and(|count| count == 1) {
                     exit_child()
                 }
-                for file in files {
+                for file in birth.files {
                     if let Err(why) = file.open() {
                         complain(self.descriptor_excuse, crate::reason(&why));
                     }
@@ -144,6 +187,12 @@ impl Launch<'_> {
         };
         let _ = nix::sys::signal::sigprocmask(how, Some(&SigSet::from(Signal::SIGCHLD)), None);
     }
+}
+
+fn set_default(signal: Signal) {
+    let action = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: installs no handler, so no code of ours can run in signal context.
+    let _ = unsafe { nix::sys::signal::sigaction(signal, &action) };
 }
 
 /// A child that waits to be let go. Where this is dropped instead, the child
@@ -252,6 +301,13 @@ pub fn reap() -> Option<(Pid, Ending)> {
     wait(-1, libc::WNOHANG).ok().flatten()
 }
 
+/// Reaps this child if it is dead, without waiting.
+#[must_use]
+pub fn reap_one(child: Pid) -> Option<Ending> {
+    let (_, ending) = wait(child.as_raw(), libc::WNOHANG).ok()??;
+    Some(ending)
+}
+
 /// Waits for one child to end.
 pub fn wait_for(child: Pid) -> io::Result<Ending> {
     loop {
@@ -287,6 +343,15 @@ pub fn is_child(pid: Pid) -> bool {
 /// Sends `signal` to one process.
 pub fn send(to: Pid, signal: Signal) -> io::Result<()> {
     Ok(nix::sys::signal::kill(to, signal)?)
+}
+
+/// Sends `signal` to the process group that `leader` leads; where it leads none, to
+/// that one process.
+pub fn send_group(leader: Pid, signal: Signal) -> io::Result<()> {
+    match nix::sys::signal::killpg(leader, signal) {
+        Err(Errno::ESRCH) => send(leader, signal),
+        other => Ok(other?),
+    }
 }
 
 /// Makes us the leader of a new session and of a new process group in it,

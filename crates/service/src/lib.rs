@@ -11,7 +11,7 @@ mod command;
 pub mod deaths;
 pub mod details;
 mod place;
-mod record;
+pub mod record;
 pub mod scanning;
 mod status;
 mod word;

@@ -8,6 +8,11 @@
 use std::time::Duration;
 
 use crate::Want;
+use crate::codec::{Fields, Slot, time};
+
+mod more;
+
+pub use more::{Helper, LogRecord, More, Notice, What};
 
 /// A process, as no later process of the same number can be taken for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,20 +53,20 @@ pub struct Record {
     pub not_before: Duration,
 }
 
-/// The first bytes of a slot. The last is the version of the layout.
-const MAGIC: [u8; 8] = *b"dt-sv\0\0\x01";
+/// The first bytes of a slot but for the last, which is the version of the layout.
+const MAGIC: [u8; 7] = *b"dt-sv\0\0";
 
 const PAUSED: u8 = 1;
 const LEAVING: u8 = 2;
 const DUE: u8 = 4;
 
 impl Record {
-    /// The version of the layout. A reader takes only its own.
-    pub const VERSION: u8 = MAGIC[7];
-    /// Bytes in a slot.
+    /// The version of the layout of a record that is by itself.
+    pub const VERSION: u8 = 1;
+    /// Bytes in a slot of it.
     pub const SLOT: usize = 128;
-    /// Bytes in the file.
-    pub const FILE: usize = 2 * Self::SLOT;
+    /// Bytes in the longest file.
+    pub const FILE: usize = 2 * More::SLOT;
 
     /// Where in the file the record of this number goes.
     #[must_use]
@@ -73,20 +78,26 @@ impl Record {
         }
     }
 
-    /// The slot's bytes. Each record has a `number` that is greater by one than
-    /// that of the one before it.
+    /// The slot's bytes. Each record has a `number` that is greater than that of
+    /// the one before it.
     #[must_use]
     pub fn encode(&self, number: u64) -> [u8; Self::SLOT] {
-        let mut slot = Slot::default();
+        let mut slot = Slot::new();
+        self.put(&mut slot, Self::VERSION, number);
+        slot.sealed()
+    }
+
+    fn put<const N: usize>(&self, slot: &mut Slot<N>, version: u8, number: u64) {
         slot.put(&MAGIC);
+        slot.put(&[version]);
         slot.put(&number.to_le_bytes());
         slot.put(&self.boot.unwrap_or_default());
-        slot.put_process(Some(self.supervise));
-        slot.put_process(self.service);
+        put_process(slot, Some(self.supervise));
+        put_process(slot, self.service);
         slot.put(&self.since.0.to_le_bytes());
         slot.put(&self.since.1.to_le_bytes());
-        slot.put(&nanos(self.since_boot).to_le_bytes());
-        slot.put(&nanos(self.not_before).to_le_bytes());
+        slot.put(&time(self.since_boot));
+        slot.put(&time(self.not_before));
         let flags = [
             (self.paused, PAUSED),
             (self.leaving, LEAVING),
@@ -94,31 +105,25 @@ impl Record {
         ];
         let set = flags.iter().filter(|(set, _)| *set);
         slot.put(&[self.want.byte(), set.map(|(_, flag)| flag).sum()]);
-        slot.sealed()
     }
 
     /// A slot's record and its number; `None` where the slot is not whole, not of
     /// this version, or never written.
     #[must_use]
     pub fn decode(slot: &[u8]) -> Option<(u64, Self)> {
-        let (content, sum) = slot.split_last_chunk()?;
-        if slot.len() != Self::SLOT || checksum(content) != u64::from_le_bytes(*sum) {
+        Self::take(&mut Fields::of(slot, Self::SLOT)?, Self::VERSION)
+    }
+
+    fn take(fields: &mut Fields<'_>, version: u8) -> Option<(u64, Self)> {
+        if fields.take()? != MAGIC || fields.byte()? != version {
             return None;
         }
-        let mut fields = Fields(content);
-        if fields.take()? != MAGIC {
-            return None;
-        }
-        let number = u64::from_le_bytes(fields.take()?);
+        let number = fields.u64()?;
         let boot = fields.take::<16>()?;
-        let supervise = process(fields.take()?, fields.take()?);
-        let service = process(fields.take()?, fields.take()?);
-        let since = (
-            u64::from_le_bytes(fields.take()?),
-            u32::from_le_bytes(fields.take()?),
-        );
-        let since_boot = Duration::from_nanos(u64::from_le_bytes(fields.take()?));
-        let not_before = Duration::from_nanos(u64::from_le_bytes(fields.take()?));
+        let supervise = process(fields.u32()?, fields.u64()?);
+        let service = process(fields.u32()?, fields.u64()?);
+        let since = (fields.u64()?, fields.u32()?);
+        let (since_boot, not_before) = (fields.time()?, fields.time()?);
         let [want, flags] = fields.take()?;
         let record = Self {
             boot: (boot != [0; 16]).then_some(boot),
@@ -135,81 +140,34 @@ impl Record {
         Some((number, record))
     }
 
-    /// The newest whole record of a file, and its number.
+    /// The newest whole record of a file, of either version, and its number.
     #[must_use]
     pub fn newest(file: &[u8]) -> Option<(u64, Self)> {
-        file.chunks(Self::SLOT)
-            .take(2)
-            .filter_map(Self::decode)
-            .max_by_key(|(number, _)| *number)
+        let (number, record, _) = newest(file)?;
+        Some((number, record))
     }
 }
 
-/// 584 years of them fit.
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+/// The newest whole record of a file, its number before it and whatever more it
+/// says after it.
+#[must_use]
+pub fn newest(file: &[u8]) -> Option<(u64, Record, Option<More>)> {
+    let alone = file.chunks(Record::SLOT).take(2).filter_map(Record::decode);
+    let alone = alone.map(|(number, record)| (number, record, None));
+    let longer = file.chunks(More::SLOT).take(2).filter_map(More::decode);
+    let longer = longer.map(|(number, record, more)| (number, record, Some(more)));
+    alone.chain(longer).max_by_key(|(number, ..)| *number)
 }
 
-/// FNV-1a: no change of a single byte goes unnoticed.
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+fn put_process<const N: usize>(slot: &mut Slot<N>, process: Option<Incarnation>) {
+    let pid = process.map_or(0, |process| process.pid);
+    let start = process.and_then(|process| process.start).unwrap_or(0);
+    slot.put(&pid.to_le_bytes());
+    slot.put(&start.to_le_bytes());
 }
 
-/// A slot that is being filled from its beginning.
-struct Slot {
-    bytes: [u8; Record::SLOT],
-    used: usize,
-}
-
-impl Default for Slot {
-    fn default() -> Self {
-        Self {
-            bytes: [0; Record::SLOT],
-            used: 0,
-        }
-    }
-}
-
-impl Slot {
-    fn put(&mut self, field: &[u8]) {
-        let places = self.bytes.iter_mut().skip(self.used);
-        places.zip(field).for_each(|(place, byte)| *place = *byte);
-        self.used += field.len();
-    }
-
-    fn put_process(&mut self, process: Option<Incarnation>) {
-        let pid = process.map_or(0, |process| process.pid);
-        let start = process.and_then(|process| process.start).unwrap_or(0);
-        self.put(&pid.to_le_bytes());
-        self.put(&start.to_le_bytes());
-    }
-
-    /// With its checksum in the last eight bytes.
-    fn sealed(mut self) -> [u8; Record::SLOT] {
-        if let Some((content, sum)) = self.bytes.split_last_chunk_mut() {
-            *sum = checksum(content).to_le_bytes();
-        }
-        self.bytes
-    }
-}
-
-/// What is left of a slot to be read.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
-    }
-}
-
-/// Of the two fields of a process; none has the number 0.
-fn process(pid: [u8; 4], start: [u8; 8]) -> Option<Incarnation> {
-    let pid = u32::from_le_bytes(pid);
-    let start = u64::from_le_bytes(start);
+/// Of two fields; none has the number 0.
+fn process(pid: u32, start: u64) -> Option<Incarnation> {
     let start = (start != 0).then_some(start);
     (pid != 0).then_some(Incarnation { pid, start })
 }

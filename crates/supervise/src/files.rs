@@ -1,13 +1,17 @@
 //! The directory `supervise/`: made, locked, and its FIFOs opened.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 
 use dt_cli::{Exit, Fatal};
 use dt_os::Errno;
 use dt_os::file::{self, How};
-use dt_service::{Status, names};
+use dt_service::{Place, names};
+
+const CONTROL: &str = "control";
 
 /// Whether the service is down unless asked for.
 pub(crate) fn is_normally_down() -> io::Result<bool> {
@@ -24,11 +28,11 @@ pub(crate) fn is_normally_down() -> io::Result<bool> {
 ///
 /// Only a link that cannot be read is an error. Whether the directory is of any
 /// use shows when it is locked.
-pub(crate) fn make_directory() -> Result<(), Fatal> {
-    if file::make_directory(names::SUPERVISE, 0o700).is_ok() {
+pub(crate) fn make_directory(place: &Place) -> Result<(), Fatal> {
+    if file::make_directory(place.directory(), 0o700).is_ok() {
         return Ok(());
     }
-    match fs::read_link(names::SUPERVISE) {
+    match fs::read_link(place.directory()) {
         Ok(target) => {
             let _ = file::make_directory(target, 0o700);
             Ok(())
@@ -36,10 +40,21 @@ pub(crate) fn make_directory() -> Result<(), Fatal> {
         Err(why) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => Ok(()),
         Err(why) => Err(Fatal {
             // Without the program's name, as Debian's prints it.
-            lines: format!("unable to readlink ./supervise: {}\n", dt_os::reason(&why)).into(),
+            lines: line_of(place, &why),
             exit: Exit::TEMPORARY,
         }),
     }
+}
+
+fn line_of(place: &Place, why: &io::Error) -> Vec<u8> {
+    let name = place.directory().as_bytes();
+    let name = if name == names::SUPERVISE.as_bytes() {
+        b"./supervise"
+    } else {
+        name
+    };
+    let reason = dt_os::reason(why).as_bytes();
+    [b"unable to readlink ", name, b": ", reason, b"\n"].concat()
 }
 
 /// Takes the lock that keeps every other `supervise` out of this directory, for
@@ -47,8 +62,11 @@ pub(crate) fn make_directory() -> Result<(), Fatal> {
 ///
 /// A link is refused: the owner of the directory need not be us, and could have
 /// us make a file anywhere.
-pub(crate) fn lock() -> io::Result<File> {
-    let lock = How::APPEND.mode(0o600).no_follow().open(names::LOCK)?;
+pub(crate) fn lock(place: &Place) -> io::Result<File> {
+    let lock = How::APPEND
+        .mode(0o600)
+        .no_follow()
+        .open(place.file("lock"))?;
     file::lock_exclusive(&lock, false)?;
     Ok(lock)
 }
@@ -64,17 +82,20 @@ pub(crate) struct Control {
 impl Control {
     /// Makes it where it is not there and opens it. The error's first half is the
     /// verb that failed.
-    pub(crate) fn open() -> Result<Self, (&'static str, io::Error)> {
+    pub(crate) fn open(place: &Place) -> Result<Self, (&'static str, io::Error)> {
         let reading = |why| ("read", why);
-        Self::with_reader(fifo(names::CONTROL).map_err(reading)?)
+        Self::with_reader(place, fifo(place, CONTROL).map_err(reading)?)
     }
 
     /// The same with a reader that is open already.
-    pub(crate) fn with_reader(reader: File) -> Result<Self, (&'static str, io::Error)> {
+    pub(crate) fn with_reader(
+        place: &Place,
+        reader: File,
+    ) -> Result<Self, (&'static str, io::Error)> {
         let reading = |why| ("read", why);
         // Second, as without a reader it would not be opened.
         let writer = How::WRITE
-            .open(names::CONTROL)
+            .open(place.file(CONTROL))
             .map_err(|why| ("write", why))?;
         // A file would be read as commands, and be ready to read for ever.
         if !reader.metadata().map_err(reading)?.file_type().is_fifo() {
@@ -89,28 +110,37 @@ impl Control {
 
 /// Has the FIFO `supervise/ok` a reader for as long as it is held open, which
 /// tells that we are here.
-pub(crate) fn open_ok() -> io::Result<File> {
-    fifo(names::OK)
+pub(crate) fn open_ok(place: &Place) -> io::Result<File> {
+    fifo(place, "ok")
 }
 
 /// Makes a FIFO where there is none, and opens it for reading. One that is there
 /// is left as it is: its owner and mode say who may control the service.
-fn fifo(name: &str) -> io::Result<File> {
-    let _ = file::make_fifo(name, 0o600);
+fn fifo(place: &Place, name: &str) -> io::Result<File> {
+    let name = place.file(name);
+    let _ = file::make_fifo(&name, 0o600);
     How::READ.open(name)
 }
 
-/// Puts a new status record in the old one's place. The error's first half names
-/// what failed; `None` in the second is a record that was written in part.
-pub(crate) fn replace_status(record: &[u8; Status::LEN]) -> Result<(), (Step, Option<io::Error>)> {
-    let mut new = create_status().map_err(|why| (Step::Open, Some(why)))?;
+/// Puts a new record in the place of the file `name`, by way of `name.new`. The
+/// error's first half names what failed; `None` in the second is a record that was
+/// written in part.
+pub(crate) fn replace(
+    place: &Place,
+    name: &str,
+    record: &[u8],
+) -> Result<(), (Step, Option<io::Error>)> {
+    let name = place.file(name);
+    let mut in_the_making = name.clone();
+    in_the_making.push(".new");
+    let mut new = create(&in_the_making).map_err(|why| (Step::Open, Some(why)))?;
     match dt_os::descriptor::write(&mut new, record) {
-        Ok(Status::LEN) => {}
+        Ok(length) if length == record.len() => {}
         Ok(_part) => return Err((Step::Write, None)),
         Err(why) => return Err((Step::Write, Some(why))),
     }
     drop(new);
-    fs::rename(names::STATUS_NEW, names::STATUS).map_err(|why| (Step::Rename, Some(why)))
+    fs::rename(in_the_making, name).map_err(|why| (Step::Rename, Some(why)))
 }
 
 /// One step of replacing the status record.
@@ -123,12 +153,12 @@ pub(crate) enum Step {
 
 /// Always a new file: one that is there may be somebody's link to another, which
 /// must not be written to.
-fn create_status() -> io::Result<File> {
+fn create(name: &OsStr) -> io::Result<File> {
     let how = How::CREATE_NEW.mode(0o644);
-    match how.open(names::STATUS_NEW) {
+    match how.open(name) {
         Err(why) if why.kind() == ErrorKind::AlreadyExists => {
-            fs::remove_file(names::STATUS_NEW)?;
-            how.open(names::STATUS_NEW)
+            fs::remove_file(name)?;
+            how.open(name)
         }
         other => other,
     }

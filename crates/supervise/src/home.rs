@@ -14,7 +14,7 @@ use std::path::Path;
 use dt_os::Errno;
 use dt_os::file::{self, How};
 use dt_os::holders::{Holder, Holders};
-use dt_service::names;
+use dt_service::Place;
 
 use crate::files::{self, Control};
 
@@ -24,6 +24,7 @@ const HERE: &str = ".";
 /// What keeps every other `supervise` out.
 #[derive(Debug)]
 pub(crate) struct Home {
+    place: Place,
     lock: File,
     /// None where it cannot be had: it cannot be read, or the service itself, which
     /// may do so, has locked it. Then we do as the original does.
@@ -45,8 +46,8 @@ pub(crate) enum Look {
 
 impl Home {
     /// Locks both; `EAGAIN` where another `supervise` has either.
-    pub(crate) fn take() -> io::Result<Self> {
-        let home = Self::with_lock(files::lock()?)?;
+    pub(crate) fn take(place: &Place) -> io::Result<Self> {
+        let home = Self::with_lock(place, files::lock(place)?)?;
         if home.directory.is_none() && is_taken() {
             return Err(Errno::EAGAIN.into());
         }
@@ -54,11 +55,12 @@ impl Home {
     }
 
     /// The same with a lock that is ours already.
-    pub(crate) fn with_lock(lock: File) -> io::Result<Self> {
+    pub(crate) fn with_lock(place: &Place, lock: File) -> io::Result<Self> {
         let identity = identity(&lock.metadata()?);
         let directory = How::READ.open(HERE).ok();
         let directory = directory.filter(|it| file::lock_exclusive(it, false).is_ok());
         Ok(Self {
+            place: place.clone(),
             lock,
             directory,
             identity,
@@ -78,7 +80,7 @@ impl Home {
 
     /// Looks whether the lock still has its name.
     pub(crate) fn look(&self) -> Look {
-        match fs::symlink_metadata(names::LOCK) {
+        match fs::symlink_metadata(self.place.file("lock")) {
             Ok(found) if identity(&found) == self.identity => Look::Whole,
             Err(why) if why.kind() != io::ErrorKind::NotFound => Look::Whole,
             Err(_) if fs::metadata(HERE).is_ok_and(|it| it.nlink() == 0) => Look::Gone,
@@ -90,9 +92,9 @@ impl Home {
     /// somebody else, the original's for one, has been quicker.
     pub(crate) fn retake(&mut self) -> io::Result<Control> {
         // Where it is a link that cannot be read, the lock tells.
-        let _ = files::make_directory();
-        let lock = files::lock()?;
-        let control = Control::open().map_err(|(_, why)| why)?;
+        let _ = files::make_directory(&self.place);
+        let lock = files::lock(&self.place)?;
+        let control = Control::open(&self.place).map_err(|(_, why)| why)?;
         self.identity = identity(&lock.metadata()?);
         self.lock = lock;
         Ok(control)

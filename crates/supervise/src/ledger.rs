@@ -7,7 +7,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use dt_os::Errno;
 use dt_os::file::How;
 use dt_os::{identity, incarnation, process};
-use dt_service::{Incarnation, Record, names};
+use dt_service::record::{self, More};
+use dt_service::{Incarnation, Place, Record};
 
 /// Where records go, and the last one.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(crate) struct Ledger {
     /// The last record's.
     number: u64,
     /// Its content, as far as it is known to be in the file.
-    last: Option<Record>,
+    last: Option<(Record, Option<More>)>,
     /// The boot that we live in.
     pub(crate) boot: Option<[u8; 16]>,
     /// Ourselves.
@@ -26,16 +27,16 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the file, and makes it where there is none. Without a usable file
     /// there is an error besides, and a ledger that keeps nothing.
-    pub(crate) fn open() -> (Self, io::Result<()>) {
-        let opened = open().and_then(|file| Ok((newest(&file)?, file)));
+    pub(crate) fn open(place: &Place) -> (Self, io::Result<()>) {
+        let opened = open(place).and_then(|file| Ok((newest(&file)?, file)));
         let (file, newest, outcome) = match opened {
             Ok((newest, file)) => (Some(file), newest, Ok(())),
             Err(why) => (None, None, Err(why)),
         };
         let ledger = Self {
             file,
-            number: newest.map_or(0, |(number, _)| number),
-            last: newest.map(|(_, record)| record),
+            number: newest.map_or(0, |(number, ..)| number),
+            last: newest.map(|(_, record, more)| (record, more)),
             boot: incarnation::boot_id(),
             supervise: incarnation_of(process::own_pid()),
         };
@@ -43,27 +44,45 @@ impl Ledger {
     }
 
     /// The newest record, be it ours or another's.
-    pub(crate) const fn last(&self) -> Option<Record> {
+    pub(crate) const fn last(&self) -> Option<(Record, Option<More>)> {
         self.last
     }
 
-    /// Writes `record`, unless it is what was written last. One call of the
-    /// system: whoever kills us finds the old one or the new one.
-    pub(crate) fn write(&mut self, record: Record) -> io::Result<()> {
+    /// The version of the newest record.
+    pub(crate) const fn version(&self) -> u8 {
+        match self.last {
+            Some((_, Some(_))) => More::VERSION,
+            Some((_, None)) | None => Record::VERSION,
+        }
+    }
+
+    /// Writes `record` and what `more` there is, unless it is what was written
+    /// last. One call of the system: whoever kills us finds the old one or the new
+    /// one.
+    pub(crate) fn write(&mut self, record: Record, more: Option<More>) -> io::Result<()> {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        if self.last == Some(record) {
+        if self.last == Some((record, more)) {
             return Ok(());
         }
-        let number = self.number.wrapping_add(1);
+        // The first longer one goes where it leaves those before it whole.
+        let fresh = more.is_some() && !matches!(self.last, Some((_, Some(_))));
+        let odd = u64::from(fresh && self.number % 2 == 1);
+        let number = self.number.wrapping_add(1 + odd);
         self.last = None;
-        let taken = file.write_at(&record.encode(number), Record::offset(number))?;
-        if taken != Record::SLOT {
+        let (taken, length) = if let Some(more) = more {
+            let slot = more.encode(&record, number);
+            (file.write_at(&slot, More::offset(number))?, slot.len())
+        } else {
+            let slot = record.encode(number);
+            (file.write_at(&slot, Record::offset(number))?, slot.len())
+        };
+        if taken != length {
             return Err(Errno::ENOSPC.into());
         }
         self.number = number;
-        self.last = Some(record);
+        self.last = Some((record, more));
         Ok(())
     }
 }
@@ -78,8 +97,11 @@ pub(crate) fn incarnation_of(pid: process::Pid) -> Incarnation {
 
 /// Nothing that could be meant for something else is written to or believed: the
 /// owner of the directory need not be us.
-fn open() -> io::Result<File> {
-    let file = How::UPDATE.mode(0o600).no_follow().open(names::RECORD)?;
+fn open(place: &Place) -> io::Result<File> {
+    let file = How::UPDATE
+        .mode(0o600)
+        .no_follow()
+        .open(place.file("record"))?;
     let found = file.metadata()?;
     let owner = [0, identity::effective_user()].contains(&found.uid());
     if found.is_file() && found.nlink() == 1 && owner {
@@ -89,8 +111,8 @@ fn open() -> io::Result<File> {
     }
 }
 
-fn newest(file: &File) -> io::Result<Option<(u64, Record)>> {
+fn newest(file: &File) -> io::Result<Option<(u64, Record, Option<More>)>> {
     let mut bytes = [0; Record::FILE];
     let length = file.read_at(&mut bytes, 0)?;
-    Ok(Record::newest(bytes.get(..length).unwrap_or_default()))
+    Ok(record::newest(bytes.get(..length).unwrap_or_default()))
 }

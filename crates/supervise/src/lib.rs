@@ -7,11 +7,15 @@
 //! What a killed `supervise` leaves behind is in [`takeover`].
 #![forbid(unsafe_code)]
 
+mod directory;
 mod files;
 mod home;
 mod ledger;
 pub mod machine;
+pub mod notices;
 pub mod runtime;
+mod signals;
+pub mod state;
 mod survivor;
 pub mod takeover;
 mod upgrade;
@@ -20,17 +24,18 @@ mod world;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::path::Path;
 
 use dt_cli::{Exit, Fatal};
 use dt_os::file;
-use dt_os::signals::{Signal, SignalPipe};
-use dt_service::{Want, names};
+use dt_service::{Place, Want, names};
 
+use directory::Directory;
 use home::Home;
-use machine::Machine;
 use runtime::World;
+use signals::Signals;
 use upgrade::{Call, Handed};
-use world::Kernel;
+use world::{Held, Kernel};
 
 const PROGRAM: &str = "supervise";
 
@@ -45,67 +50,111 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
 }
 
 fn begin(dir: &OsStr) -> Result<Exit, Fatal> {
-    let children = watch_children(dir)?;
+    let mut signals = watch_children(dir)?;
     file::chdir(dir).map_err(|why| fatal(&["chdir to ".as_ref(), dir], &why))?;
     let down = files::is_normally_down().map_err(|why| of_file("stat", dir, names::DOWN, &why))?;
     let want = if down { Want::Down } else { Want::Up };
 
-    files::make_directory()?;
-    let home = Home::take().map_err(|why| of_file("acquire", dir, names::LOCK, &why))?;
+    let place = place(dir)?;
+    let settings = settings(dir, &mut signals)?;
+    files::make_directory(&place)?;
+    let of_ours = |verb, name, why| of_shown(verb, &shown(dir, &place, name), &why);
+    let home = Home::take(&place).map_err(|why| of_ours("acquire", "lock", why))?;
     let control =
-        files::Control::open().map_err(|(verb, why)| of_file(verb, dir, names::CONTROL, &why))?;
-    let mut kernel = Kernel::new(dir, children, home, control)
-        .map_err(|why| of_file("start", dir, "run", &why))?;
-    // A start that is only due is none yet, and `down` forbids it as it always has.
-    let resumed = kernel
-        .take_over()
-        .filter(|resumed| !down || resumed.process.pid().is_some());
-    let state = resumed.unwrap_or(Machine::new(want));
+        files::Control::open(&place).map_err(|(verb, why)| of_ours(verb, "control", why))?;
+    let held = Held {
+        place: place.clone(),
+        settings,
+        signals,
+        home,
+        control,
+    };
+    let to_start = |why| of_file("start", dir, "run", &why);
+    let mut kernel = Kernel::new(dir, held).map_err(to_start)?;
+    let resumed = kernel.take_over(down).map_err(to_start)?;
+    let (state, events) = match resumed {
+        Some(resumed) => resumed,
+        None => kernel.begin(want).map_err(to_start)?,
+    };
     kernel.announce(&state);
-    let ok = files::open_ok().map_err(|why| of_file("read", dir, names::OK, &why))?;
+    let ok = files::open_ok(&place).map_err(|why| of_ours("read", "ok", why))?;
     kernel.show_presence(ok);
 
-    runtime::run(state, &mut kernel);
+    runtime::run(state, &events, &mut kernel);
     Ok(Exit::OK)
 }
 
 /// In the place of a program that has put everything on record, and whose
 /// children are ours.
 fn go_on(dir: &OsStr, handed: Handed) -> Result<Exit, Fatal> {
-    let children = watch_children(dir)?;
-    let control = files::Control::with_reader(handed.control)
-        .map_err(|(verb, why)| of_file(verb, dir, names::CONTROL, &why))?;
-    let home =
-        Home::with_lock(handed.lock).map_err(|why| of_file("acquire", dir, names::LOCK, &why))?;
-    let mut kernel = Kernel::new(dir, children, home, control)
-        .map_err(|why| of_file("start", dir, "run", &why))?;
+    let mut signals = watch_children(dir)?;
+    let place = place(dir)?;
+    let settings = settings(dir, &mut signals)?;
+    let control = files::Control::with_reader(&place, handed.control)
+        .map_err(|(verb, why)| of_shown(verb, &shown(dir, &place, "control"), &why))?;
+    let home = Home::with_lock(&place, handed.lock)
+        .map_err(|why| of_shown("acquire", &shown(dir, &place, "lock"), &why))?;
+    let held = Held {
+        place,
+        settings,
+        signals,
+        home,
+        control,
+    };
+    let to_start = |why| of_file("start", dir, "run", &why);
+    let mut kernel = Kernel::new(dir, held).map_err(to_start)?;
     kernel.show_presence(handed.ok);
+    if let Some((reader, writer)) = handed.pipe {
+        kernel.take_pipe(reader, writer);
+    }
     // None: it was to exit, and its service has died this instant.
-    if let Some(state) = kernel.take_over() {
+    if let Some((state, events)) = kernel.take_over(false).map_err(to_start)? {
         kernel.announce(&state);
-        word::leave(None);
-        runtime::run(state, &mut kernel);
+        kernel.leave_word(None);
+        runtime::run(state, &events, &mut kernel);
     }
     Ok(Exit::OK)
 }
 
-fn watch_children(dir: &OsStr) -> Result<SignalPipe, Fatal> {
-    SignalPipe::watch(Signal::SIGCHLD)
-        .map_err(|why| fatal(&["create pipe for ".as_ref(), dir], &why))
+fn watch_children(dir: &OsStr) -> Result<Signals, Fatal> {
+    Signals::watch().map_err(|why| fatal(&["create pipe for ".as_ref(), dir], &why))
+}
+
+/// Where our files are; we are in `dir`.
+fn place(dir: &OsStr) -> Result<Place, Fatal> {
+    Place::here().map_err(|why| fatal(&["get the name of ".as_ref(), dir], &why))
+}
+
+/// What the directory says, and the signals obeyed that it says are to be.
+fn settings(dir: &OsStr, signals: &mut Signals) -> Result<Directory, Fatal> {
+    let mut settings = Directory::here();
+    let listed = settings.policy(dir);
+    listed.map_err(|why| fatal(&["list ".as_ref(), dir], &why))?;
+    if settings.opted_in() {
+        let caught = signals.obey();
+        caught.map_err(|why| fatal(&["catch signals for ".as_ref(), dir], &why))?;
+    }
+    Ok(settings)
+}
+
+/// A file of ours as messages have it.
+fn shown(dir: &OsStr, place: &Place, name: &str) -> OsString {
+    let file = place.file(name);
+    if Path::new(&file).is_absolute() {
+        return file;
+    }
+    let pieces: [&OsStr; 3] = [dir, "/".as_ref(), &file];
+    pieces.into_iter().collect()
 }
 
 /// `unable to VERB DIR/NAME: why`
 fn of_file(verb: &str, dir: &OsStr, name: &str, why: &io::Error) -> Fatal {
-    fatal(
-        &[
-            verb.as_ref(),
-            " ".as_ref(),
-            dir,
-            "/".as_ref(),
-            name.as_ref(),
-        ],
-        why,
-    )
+    let name: OsString = [dir, "/".as_ref(), name.as_ref()].into_iter().collect();
+    of_shown(verb, &name, why)
+}
+
+fn of_shown(verb: &str, name: &OsStr, why: &io::Error) -> Fatal {
+    fatal(&[verb.as_ref(), " ".as_ref(), name], why)
 }
 
 fn fatal(what: &[&OsStr], why: &io::Error) -> Fatal {

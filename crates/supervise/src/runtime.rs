@@ -1,16 +1,25 @@
 //! Carries out what the machine decides.
 
 use std::io;
+use std::time::Duration;
 
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_os::signals::Signal;
+use dt_service::deaths::Role;
+use dt_service::record::{Notice, What};
 use dt_service::{Command, UPGRADE};
 
-use crate::machine::{Action, Event, Machine};
+use crate::machine::{Action, Actions, Event, Machine, Outcome, Policy};
+use crate::notices;
+use crate::state::{State, Unit};
 
 /// Bytes of the control FIFO taken in one turn.
 const BLOCK: usize = 1024;
+
+/// So long a log may read on that no longer has a service, before it is told to
+/// end.
+pub const READING_ON: Duration = Duration::from_secs(10);
 
 /// Everything `supervise` asks of the system once it is running.
 ///
@@ -18,32 +27,39 @@ const BLOCK: usize = 1024;
 pub trait World {
     /// The time.
     fn now(&mut self) -> Moment;
+    /// What the service directory says. Looked at again in each turn in which
+    /// something happens, and at most once.
+    fn policy(&mut self) -> Policy;
     /// Puts what was decided on record, before any of it is done.
-    fn note(&mut self, state: &Machine);
+    fn note(&mut self, state: &State);
     /// Looks at a process that may be the service's: `Died`, `Proven` or
     /// `Doubted`.
-    fn examine(&mut self, pid: Pid) -> Event;
-    /// Makes the service's process.
-    fn start(&mut self) -> io::Result<Pid>;
+    fn examine(&mut self, whose: Unit, pid: Pid) -> Event;
+    /// Makes a process.
+    fn start(&mut self, whose: Unit, role: Role) -> io::Result<Pid>;
+    /// Runs `notify`; `state` is the one from which it is to be told no more.
+    fn notify(&mut self, state: &State, notice: &Notice) -> io::Result<Pid>;
     /// Tells why a process could not be made.
     fn warn_of_failed_start(&mut self, why: &io::Error);
-    /// Sends a signal.
-    fn send(&mut self, to: Pid, signal: Signal) -> io::Result<()>;
+    /// Sends a signal, to the process group if `group`.
+    fn send(&mut self, whose: Unit, to: Pid, signal: Signal, group: bool) -> io::Result<()>;
     /// Notes the time as that of the last change of the process.
-    fn mark_change(&mut self);
+    fn mark_change(&mut self, whose: Unit);
     /// Writes the status file. Where it cannot, it tells so, and the old one is
     /// still there, whole.
-    fn announce(&mut self, state: &Machine);
+    fn announce(&mut self, state: &State);
     /// Waits until something has happened or the deadline has passed.
     fn wait(&mut self, deadline: Option<Moment>) -> Ready;
-    /// Reaps one dead child, or one dead process of an earlier `supervise`: `Died`,
-    /// or `Probed`; `None` where none is left.
-    fn reap(&mut self) -> Option<Event>;
+    /// Reaps one dead child, or one dead process of an earlier `supervise`; `None`
+    /// where none is left.
+    fn reap(&mut self) -> Option<Reaped>;
+    /// Lets go of the end of the log's pipe that is written to.
+    fn close_log(&mut self);
     /// Asks the program installed now whether it can go on from our record. If it
     /// says so that is reaped; if not, that is told.
     fn probe(&mut self);
     /// Becomes that program. Where that fails, tells so, and all is as it was.
-    fn replace(&mut self, state: &Machine);
+    fn replace(&mut self, state: &State);
     /// Reads what the control FIFO holds, as much as fits.
     fn read_control(&mut self, block: &mut [u8]) -> io::Result<usize>;
 }
@@ -55,15 +71,41 @@ pub struct Ready {
     pub children: bool,
     /// Commands may have come.
     pub control: bool,
+    /// What signals have come to say, where they are obeyed.
+    pub told: &'static [Command],
 }
 
-/// Runs until `supervise` is to exit.
-pub fn run(state: Machine, world: &mut impl World) {
+/// A child that was reaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaped {
+    /// This process ended so.
+    Died(Pid, Outcome),
+    /// The program installed now says that it can go on.
+    Probed,
+}
+
+/// Whom an event is for, and whom the signals are for that it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct To {
+    unit: Unit,
+    group: bool,
+}
+
+const MAIN: To = To {
+    unit: Unit::Main,
+    group: false,
+};
+
+/// Runs until `supervise` is to exit, from `state` on, to which `events` have
+/// happened.
+pub fn run(state: State, events: &[(Unit, Event)], world: &mut impl World) {
     let mut block = [0; BLOCK];
     // Who became `supervise` may have had children, one of them the service.
     let mut unburied = true;
-    let mut next =
-        settle(state, Event::Boot, world).and_then(|state| bury(state, &mut unburied, world));
+    let begun = events.iter().try_fold(state, |state, (unit, event)| {
+        settle(state, *unit, *event, world)
+    });
+    let mut next = begun.and_then(|state| bury(state, &mut unburied, world));
     while let Some(state) = next {
         next = turn(state, &mut unburied, &mut block, world);
     }
@@ -75,68 +117,229 @@ pub fn run(state: Machine, world: &mut impl World) {
 ///
 /// `unburied` says that a child may have died that is not reaped yet.
 fn turn(
-    mut state: Machine,
+    mut state: State,
     unburied: &mut bool,
     block: &mut [u8],
     world: &mut impl World,
-) -> Option<Machine> {
-    let burial = state.deaths_from().filter(|_| *unburied);
+) -> Option<State> {
+    let burial = if *unburied {
+        state.main.deaths_from(&world.policy())
+    } else {
+        None
+    };
     let ready = world.wait(burial.into_iter().chain(state.deadline()).min());
     *unburied |= ready.children;
     state = bury(state, unburied, world)?;
+    for command in ready.told {
+        state = settle(state, Unit::Main, Event::Control(*command), world)?;
+    }
     if ready.control {
         // Nothing there after all, which is normal.
         let length = world.read_control(block).unwrap_or(0);
-        for byte in block.iter().take(length) {
-            if let Some(command) = Command::from_byte(*byte) {
-                state = settle(state, Event::Control(command), world)?;
-            } else if *byte == UPGRADE {
-                state = settle(state, Event::Upgrade, world)?;
-            }
-        }
+        let bytes = block.get(..length).unwrap_or_default();
+        state = obey(state, bytes, world)?;
+    }
+    if ready.control || !ready.told.is_empty() {
         state = bury(state, unburied, world)?;
     }
-    settle(state, Event::Due, world)
+    due(state, world)
+}
+
+/// Obeys all that was read at once. Whom it is for is forgotten after that, so
+/// that no client is in another's hands.
+fn obey(mut state: State, bytes: &[u8], world: &mut impl World) -> Option<State> {
+    let mut to = MAIN;
+    for byte in bytes {
+        match Command::from_byte(*byte) {
+            Some(Command::Group) => to.group = true,
+            Some(Command::Single) => to.group = false,
+            Some(Command::Log) => to.unit = Unit::Log,
+            Some(Command::Main) => to.unit = Unit::Main,
+            // Of all that it is, supervise exits.
+            Some(Command::Exit) => {
+                state = settle(state, Unit::Main, Event::Control(Command::Exit), world)?;
+            }
+            Some(command) => state = settle_to(state, to, Event::Control(command), world)?,
+            None if *byte == UPGRADE => {
+                state = settle(state, Unit::Main, Event::Upgrade, world)?;
+            }
+            None => {}
+        }
+    }
+    Some(state)
+}
+
+/// Does what time has come for.
+fn due(mut state: State, world: &mut impl World) -> Option<State> {
+    let Some(deadline) = state.deadline() else {
+        return Some(state);
+    };
+    let at = world.now();
+    if at < deadline {
+        return Some(state);
+    }
+    state = settle(state, Unit::Main, Event::Due, world)?;
+    state = settle(state, Unit::Log, Event::Due, world)?;
+    if state.closing.is_some_and(|until| at >= until) {
+        state.closing = Some(at.plus(READING_ON));
+        state = settle(state, Unit::Log, Event::Control(Command::Down), world)?;
+    }
+    Some(state)
 }
 
 /// Reaps the dead, if it is time for that.
-fn bury(mut state: Machine, unburied: &mut bool, world: &mut impl World) -> Option<Machine> {
-    while *unburied && state.deaths_from().is_none_or(|from| world.now() >= from) {
-        match world.reap() {
-            Some(event) => state = settle(state, event, world)?,
-            None => *unburied = false,
+fn bury(mut state: State, unburied: &mut bool, world: &mut impl World) -> Option<State> {
+    while *unburied {
+        let from = state.main.deaths_from(&world.policy());
+        if from.is_some_and(|from| world.now() < from) {
+            break;
         }
+        state = match world.reap() {
+            Some(Reaped::Died(pid, outcome)) => {
+                let unit = state.unit_of(pid);
+                settle(state, unit, Event::Died(pid, outcome), world)?
+            }
+            Some(Reaped::Probed) => settle(state, Unit::Main, Event::Probed, world)?,
+            None => {
+                *unburied = false;
+                state
+            }
+        };
     }
     Some(state)
 }
 
 /// Takes `event` to its end: the outcome of a start is an event too. Gives the
 /// new state, or `None` once `supervise` is to exit.
-pub fn settle(mut state: Machine, event: Event, world: &mut impl World) -> Option<Machine> {
-    let mut next = Some(event);
-    while let Some(event) = next.take() {
-        let actions;
-        (state, actions) = state.step(event, world.now());
-        world.note(&state);
+pub fn settle(state: State, unit: Unit, event: Event, world: &mut impl World) -> Option<State> {
+    settle_to(state, To { unit, group: false }, event, world)
+}
+
+fn settle_to(mut state: State, to: To, event: Event, world: &mut impl World) -> Option<State> {
+    let mut next = Some((to, event));
+    while let Some((to, event)) = next.take() {
+        let Some(actions) = step(&mut state, to.unit, event, world) else {
+            continue;
+        };
         for action in actions.into_iter().flatten() {
             match action {
-                Action::MarkChange => world.mark_change(),
+                Action::MarkChange => world.mark_change(to.unit),
+                Action::TellStart(..) | Action::TellEnd(..) => {}
                 Action::Announce => world.announce(&state),
                 // It died this instant and is reaped next: nothing worth a line.
-                Action::Send(to, signal) => drop(world.send(to, signal)),
-                Action::Start => next = Some(start(world)),
-                Action::Examine(pid) => next = Some(world.examine(pid)),
+                Action::Send(pid, signal) => drop(world.send(to.unit, pid, signal, to.group)),
+                Action::Start(role) => next = Some((to, start(to.unit, role, world))),
+                Action::Examine(pid) => next = Some((to, world.examine(to.unit, pid))),
                 Action::Probe => world.probe(),
                 Action::Replace => world.replace(&state),
-                Action::Quit => return None,
+                Action::Quit => {
+                    let log = quit(&mut state, to.unit, world)?;
+                    next = Some((log, Event::Control(Command::Exit)));
+                }
             }
         }
     }
+    give_notices(&mut state, world);
     Some(state)
 }
 
-fn start(world: &mut impl World) -> Event {
-    match world.start() {
+/// Decides, and puts that on record; `None` where nobody is there to decide.
+fn step(state: &mut State, unit: Unit, event: Event, world: &mut impl World) -> Option<Actions> {
+    let (policy, at) = (world.policy(), world.now());
+    let machine: &mut Machine = match unit {
+        // What is said to a service that has gone, with only its log there yet, is
+        // not heard, as if supervise had gone with it.
+        Unit::Main if state.closing.is_some() => return None,
+        Unit::Main => &mut state.main,
+        Unit::Log => state.log.as_mut()?,
+        Unit::Notify => {
+            if let Event::Died(pid, _) = event {
+                state.notices = state.notices.without(pid);
+                world.note(state);
+            }
+            return None;
+        }
+    };
+    let policy = match unit {
+        Unit::Log => policy.of_log(),
+        Unit::Main | Unit::Notify => policy,
+    };
+    let actions;
+    (*machine, actions) = machine.step(event, at, &policy);
+    for action in actions.into_iter().flatten() {
+        if let Some(notice) = notice(unit, machine.role, action) {
+            state.notices = state.notices.with(notice);
+        }
+    }
+    world.note(state);
+    Some(actions)
+}
+
+fn notice(unit: Unit, role: Role, action: Action) -> Option<Notice> {
+    let (role, what, pid) = match action {
+        Action::TellStart(pid) => (role, What::Started, pid),
+        Action::TellEnd(role, pid, outcome) => (role, ended(outcome), pid),
+        _ => return None,
+    };
+    Some(Notice {
+        role: if unit == Unit::Log { Role::Log } else { role },
+        what,
+        pid: pid.as_raw().unsigned_abs(),
+    })
+}
+
+fn ended(outcome: Outcome) -> What {
+    let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
+    match outcome {
+        Outcome::Exited(code) => What::Exited(byte(code)),
+        Outcome::Killed(signal) => What::Killed(byte(signal)),
+        Outcome::Unknown => What::Gone,
+    }
+}
+
+/// The service or the log is done; gives who goes next, or `None` to exit. What
+/// `notify` has not been told yet it is told now, as nobody is there to wait.
+fn quit(state: &mut State, unit: Unit, world: &mut impl World) -> Option<To> {
+    if unit != Unit::Main || !state.log_goes_on() {
+        for notice in std::mem::take(&mut state.notices.queue).iter().flatten() {
+            if let Err(why) = world.notify(state, notice) {
+                world.warn_of_failed_start(&why);
+            }
+        }
+        return None;
+    }
+    world.close_log();
+    state.closing = Some(world.now().plus(READING_ON));
+    Some(To {
+        unit: Unit::Log,
+        group: false,
+    })
+}
+
+fn give_notices(state: &mut State, world: &mut impl World) {
+    if state.notices.is_idle() {
+        return;
+    }
+    while let (next, Some(action)) = state.notices.next(world.now()) {
+        state.notices = next;
+        match action {
+            notices::Action::Kill(pid) => {
+                drop(world.send(Unit::Notify, pid, Signal::SIGKILL, false));
+            }
+            notices::Action::Give(notice) => {
+                let pid = world.notify(state, &notice);
+                if let Err(why) = &pid {
+                    world.warn_of_failed_start(why);
+                }
+                state.notices = state.notices.given(pid.ok(), world.now());
+            }
+        }
+        world.note(state);
+    }
+}
+
+fn start(unit: Unit, role: Role, world: &mut impl World) -> Event {
+    match world.start(unit, role) {
         Ok(pid) => Event::Started(pid),
         Err(why) => {
             world.warn_of_failed_start(&why);

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
+use dt_service::deaths::Role;
+use dt_service::record::{Helper, LogRecord, More};
 use dt_service::{Incarnation, Record, Want};
 
-use crate::machine::{LOOK, Machine, PACE, Process, Reason};
+use crate::machine::{Event, LOOK, Machine, Outcome, PACE, Policy, Process, Reason};
+use crate::state::State;
 
 /// The longest that a record may put a start off: it is never more, unless the
 /// record is nonsense.
@@ -57,50 +60,154 @@ pub fn is_of_this_boot(record: &Record, boot: Option<[u8; 16]>, since_boot: Dura
     }
 }
 
-/// `record` with all that `state` says in it.
+/// What is on record of a service or a log: the part that the machine decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The process is the one on record.
+    pub service: Option<Incarnation>,
+    /// As in [`Record`].
+    pub paused: bool,
+    /// As in [`Record`].
+    pub due: bool,
+    /// As in [`Record`].
+    pub not_before: Duration,
+}
+
+/// All that `machine` says, `service` being the process on record before.
 #[must_use]
-pub fn noted(state: &Machine, record: Record) -> Record {
-    let not_before = match state.process {
-        Process::Waiting { until, .. } => until.max(state.not_before),
-        Process::Down
+pub fn noted(machine: &Machine, service: Option<Incarnation>) -> Noted {
+    let not_before = match machine.process {
+        Process::Waiting { until, .. } if machine.role != Role::Stop => {
+            until.max(machine.not_before)
+        }
+        Process::Waiting { .. }
+        | Process::Down
         | Process::Starting { .. }
         | Process::Running { .. }
-        | Process::Doubtful { .. } => state.not_before,
+        | Process::Doubtful { .. } => machine.not_before,
     };
-    let process = state.process.pid();
+    let process = machine.process.pid();
     let same = |service: &Incarnation| Some(pid(*service)) == process;
-    Record {
-        service: record.service.filter(same),
-        want: state.want,
-        paused: state.process.is_paused(),
-        due: state.is_due(),
-        leaving: state.leaving,
+    Noted {
+        service: service.filter(same),
+        paused: machine.process.is_paused(),
+        due: machine.is_due(),
         not_before: not_before.since(Moment::default()),
-        ..record
     }
 }
 
-/// `record` once the start that it says is due has been made at the moment `at`.
+/// The same once the start that is due has been made at the moment `at`.
 #[must_use]
-pub fn started(record: Record, service: Incarnation, at: Moment) -> Record {
-    Record {
+pub fn started(service: Incarnation, at: Moment) -> Noted {
+    Noted {
         service: Some(service),
         paused: false,
         due: false,
         not_before: at.plus(PACE).since(Moment::default()),
-        ..record
     }
+}
+
+/// What more there is on record once that start has been made.
+#[must_use]
+pub fn more_started(more: More) -> More {
+    More {
+        up: more.up || more.role == Role::Run,
+        ..more
+    }
+}
+
+impl Noted {
+    /// `record` with this in it, and the wishes of `machine`.
+    #[must_use]
+    pub fn in_record(self, machine: &Machine, record: Record) -> Record {
+        Record {
+            service: self.service,
+            want: machine.want,
+            paused: self.paused,
+            due: self.due,
+            leaving: machine.leaving,
+            not_before: self.not_before,
+            ..record
+        }
+    }
+
+    /// `log` with this in it, and the wishes of `machine`.
+    #[must_use]
+    pub fn in_log(self, machine: &Machine, log: LogRecord) -> LogRecord {
+        LogRecord {
+            service: self.service,
+            want: machine.want,
+            paused: self.paused,
+            due: self.due,
+            leaving: machine.leaving,
+            not_before: self.not_before,
+            ..log
+        }
+    }
+}
+
+/// What `state` says beyond a record of version 1; `log` and `notify` are what was
+/// on record of them. None where all of it can be said in version 1.
+#[must_use]
+pub fn more(
+    state: &State,
+    policy: &Policy,
+    log: Option<LogRecord>,
+    notify: Option<Incarnation>,
+) -> Option<More> {
+    let main = &state.main;
+    if policy.plain
+        && state.log.is_none()
+        && state.notices.is_idle()
+        && !main.failed
+        && main.role == Role::Run
+    {
+        return None;
+    }
+    let running = state.notices.now;
+    let running = running.zip(notify).map(|(now, process)| Helper {
+        process,
+        until: now.until.since(Moment::default()),
+    });
+    let log = state.log.zip(log);
+    let log = log.map(|(machine, log)| noted(&machine, log.service).in_log(&machine, log));
+    Some(More {
+        role: main.role,
+        up: main.up,
+        failed: main.failed,
+        log,
+        notify: running,
+        notices: state.notices.queue,
+    })
 }
 
 /// The state to go on from, where there is one; `None` is to begin as if there
 /// had never been another: so after an exit in order.
 ///
 /// The wish of the last command outlives a kill: what was to be down is not
-/// started, what was to be up is (unless there is a file `down`, which `crate::run` looks at).
+/// started, what was to be up is (unless there is a file `down`, which
+/// `crate::run` looks at).
+///
+/// Where there is more to a service than its `run`, a process that has gone leaves
+/// something to be decided: the state is still the one before, and the event to go
+/// on with is its death.
 #[must_use]
-pub fn resumed(record: &Record, fate: Fate, now: Moment) -> Option<Machine> {
+pub fn resumed(
+    record: &Record,
+    more: Option<&More>,
+    fate: Fate,
+    now: Moment,
+) -> Option<(Machine, Event)> {
     let not_before = Moment::at(record.not_before).min(now.plus(LONGEST_WAIT));
     let paused = record.paused;
+    let goes_on = more.is_some_and(|more| more.up || more.role != Role::Run);
+    let mut event = Event::Boot;
+    // What brings a service down is not paced.
+    let due = if more.is_some_and(|more| more.role == Role::Stop) {
+        now
+    } else {
+        not_before
+    };
     let process = match (record.service, fate) {
         (Some(service), Fate::Lives) => Process::Running {
             pid: pid(service),
@@ -111,21 +218,56 @@ pub fn resumed(record: &Record, fate: Fate, now: Moment) -> Option<Machine> {
             paused,
             until: now.plus(LOOK),
         },
-        (Some(_), Fate::Gone) | (None, _) if record.leaving && !record.due => return None,
-        (Some(_), Fate::Gone) | (None, _) if record.due || record.want == Want::Up => {
-            Process::Waiting {
-                until: not_before,
-                why: Reason::Pace,
+        (Some(service), Fate::Gone) if goes_on => {
+            event = Event::Died(pid(service), Outcome::Unknown);
+            Process::Running {
+                pid: pid(service),
+                paused,
             }
         }
+        (Some(_), Fate::Gone) | (None, _) if record.leaving && !record.due => return None,
+        (Some(_), Fate::Gone) | (None, _) if record.due || record.want == Want::Up => waiting(due),
         (Some(_), Fate::Gone) | (None, _) => Process::Down,
     };
-    Some(Machine {
+    let machine = Machine {
         process,
+        role: more.map_or(Role::Run, |more| more.role),
         want: record.want,
         leaving: record.leaving,
+        up: more.map_or(record.service.is_some(), |more| more.up),
+        failed: more.is_some_and(|more| more.failed),
         not_before,
-    })
+    };
+    Some((machine, event))
+}
+
+const fn waiting(until: Moment) -> Process {
+    Process::Waiting {
+        until,
+        why: Reason::Pace,
+    }
+}
+
+/// The same for a log.
+#[must_use]
+pub fn resumed_log(log: &LogRecord, fate: Fate, now: Moment) -> Machine {
+    let record = Record {
+        boot: None,
+        supervise: Incarnation {
+            pid: 0,
+            start: None,
+        },
+        service: log.service,
+        want: log.want,
+        paused: log.paused,
+        due: log.due,
+        leaving: log.leaving,
+        since: log.since,
+        since_boot: log.since_boot,
+        not_before: log.not_before,
+    };
+    let resumed = resumed(&record, None, fate, now);
+    resumed.map_or(Machine::new(log.want), |(machine, _)| machine)
 }
 
 /// A number that is too large is nobody's.

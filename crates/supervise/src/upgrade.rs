@@ -14,10 +14,9 @@ use dt_os::Errno;
 use dt_os::exec::Image;
 use dt_os::{descriptor, startup};
 
-/// Second argument of one that takes over, first of one that is asked; it has the
-/// version of the record in it. The original takes neither for an invocation.
-const TAKES_OVER: &str = "--takes-over=1";
-const _: () = assert!(dt_service::Record::VERSION == 1);
+/// Second argument of one that takes over, first of one that is asked; the version
+/// of the record follows. The original takes neither for an invocation.
+const TAKES_OVER: &str = "--takes-over=";
 
 const QUESTION: &str = "?";
 
@@ -36,39 +35,60 @@ pub(crate) struct Handed {
     pub(crate) lock: File,
     pub(crate) control: File,
     pub(crate) ok: File,
+    /// The log's pipe, where there is one.
+    pub(crate) pipe: Option<(File, File)>,
 }
 
 /// What the arguments say; `None` where that is nothing.
 pub(crate) fn call(args: &[OsString]) -> Option<Call<'_>> {
     match args {
         [dir] => Some(Call::Begin(dir)),
-        [asked, question] if asked == TAKES_OVER && question == QUESTION => Some(Call::Answer),
-        [dir, goes_on, numbers] if goes_on == TAKES_OVER => Some(Call::GoOn(dir, handed(numbers)?)),
+        [asked, question] if is_known(asked) && question == QUESTION => Some(Call::Answer),
+        [dir, goes_on, numbers] if is_known(goes_on) => Some(Call::GoOn(dir, handed(numbers)?)),
         _ => None,
     }
 }
+
+/// Whether we read the record of which `argument` has the version.
+fn is_known(argument: &OsStr) -> bool {
+    let version = argument.as_bytes().strip_prefix(TAKES_OVER.as_bytes());
+    version.is_some_and(|version| version == b"1" || version == b"2")
+}
+
+const _: () = assert!(dt_service::Record::VERSION == 1);
+const _: () = assert!(dt_service::record::More::VERSION == 2);
 
 fn handed(numbers: &OsStr) -> Option<Handed> {
     let mut numbers = numbers.to_str()?.split(',').map(str::parse::<RawFd>);
     let mut number = || numbers.next()?.ok();
     let mut file = || Some(File::from(descriptor::left_to_us(number()?).ok()?));
     let (lock, control, ok) = (file()?, file()?, file()?);
-    Some(Handed { lock, control, ok })
+    let pipe = file().zip(file());
+    Some(Handed {
+        lock,
+        control,
+        ok,
+        pipe,
+    })
 }
 
-/// What asks the program installed now.
-pub(crate) fn question() -> io::Result<Image> {
-    image(&[TAKES_OVER.as_ref(), QUESTION.as_ref()])
+/// What asks the program installed now about a record of this version.
+pub(crate) fn question(version: u8) -> io::Result<Image> {
+    let takes_over = format!("{TAKES_OVER}{version}");
+    image(&[takes_over.as_ref(), QUESTION.as_ref()])
 }
 
 /// Becomes that program; gives the reason where it cannot.
-pub(crate) fn become_installed(directory: &OsStr, kept: [&File; 3]) -> io::Error {
-    let numbers = kept.map(|file| file.as_raw_fd().to_string()).join(",");
-    let image = match image(&[directory, TAKES_OVER.as_ref(), numbers.as_ref()]) {
+pub(crate) fn become_installed(directory: &OsStr, version: u8, kept: &[&File]) -> io::Error {
+    let numbers = kept.iter().map(|file| file.as_raw_fd().to_string());
+    let numbers = numbers.collect::<Vec<_>>().join(",");
+    let takes_over = format!("{TAKES_OVER}{version}");
+    let image = match image(&[directory, takes_over.as_ref(), numbers.as_ref()]) {
         Ok(image) => image,
         Err(why) => return why,
     };
-    let why = match kept.into_iter().try_for_each(descriptor::keep_on_exec) {
+    let kept = kept.iter().copied();
+    let why = match kept.clone().try_for_each(descriptor::keep_on_exec) {
         Ok(()) => {
             let Err(errno) = image.execute();
             errno.into()

@@ -9,8 +9,11 @@ use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_os::signals::Signal;
 use dt_service::Want;
-use supervise::machine::{Event, Machine, Process};
-use supervise::runtime::{self, Ready, World};
+use dt_service::deaths::Role;
+use dt_service::record::Notice;
+use supervise::machine::{Event, Machine, Outcome, Policy, Process};
+use supervise::runtime::{self, Ready, Reaped, World};
+use supervise::state::{State, Unit};
 
 /// What comes to pass in one turn.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,7 +52,8 @@ impl Scripted {
     }
 
     fn run(mut self, want: Want) -> Self {
-        runtime::run(Machine::new(want), &mut self);
+        let state = State::new(Machine::new(want));
+        runtime::run(state, &[(Unit::Main, Event::Boot)], &mut self);
         assert_eq!(self.alive, None, "left behind");
         self
     }
@@ -68,13 +72,17 @@ impl World for Scripted {
         self.now
     }
 
-    fn note(&mut self, _state: &Machine) {}
+    fn policy(&mut self) -> Policy {
+        Policy::PLAIN
+    }
 
-    fn examine(&mut self, pid: Pid) -> Event {
+    fn note(&mut self, _state: &State) {}
+
+    fn examine(&mut self, _whose: Unit, pid: Pid) -> Event {
         Event::Doubted(pid)
     }
 
-    fn start(&mut self) -> io::Result<Pid> {
+    fn start(&mut self, _whose: Unit, _role: Role) -> io::Result<Pid> {
         self.call()?;
         assert_eq!(self.alive, None, "a second copy");
         self.pids += 1;
@@ -85,22 +93,28 @@ impl World for Scripted {
         Ok(pid)
     }
 
+    fn notify(&mut self, _state: &State, _notice: &Notice) -> io::Result<Pid> {
+        unreachable!("there is none")
+    }
+
+    fn close_log(&mut self) {}
+
     fn warn_of_failed_start(&mut self, _why: &io::Error) {
         self.log.push("warn".to_owned());
     }
 
-    fn send(&mut self, to: Pid, signal: Signal) -> io::Result<()> {
+    fn send(&mut self, _whose: Unit, to: Pid, signal: Signal, _group: bool) -> io::Result<()> {
         self.call()?;
         assert_eq!(Some(to), self.alive.or(self.died));
         self.log.push(format!("{signal:?}"));
         Ok(())
     }
 
-    fn mark_change(&mut self) {}
+    fn mark_change(&mut self, _whose: Unit) {}
 
-    fn announce(&mut self, state: &Machine) {
+    fn announce(&mut self, state: &State) {
         if self.call().is_ok() {
-            let up = matches!(state.process, Process::Running { .. });
+            let up = matches!(state.main.process, Process::Running { .. });
             self.log.push(if up { "up" } else { "down" }.to_owned());
         }
     }
@@ -123,18 +137,20 @@ impl World for Scripted {
         Ready {
             children: turn.death,
             control: !turn.control.is_empty(),
+            told: &[],
         }
     }
 
-    fn reap(&mut self) -> Option<Event> {
-        self.died.take().map(Event::Died)
+    fn reap(&mut self) -> Option<Reaped> {
+        let died = self.died.take()?;
+        Some(Reaped::Died(died, Outcome::Killed(15)))
     }
 
     fn probe(&mut self) {
         self.log.push("probe".to_owned());
     }
 
-    fn replace(&mut self, _state: &Machine) {
+    fn replace(&mut self, _state: &State) {
         self.log.push("replace".to_owned());
     }
 
@@ -222,7 +238,7 @@ fn a_death_too_soon_after_the_start_waits_for_the_next_or_for_a_command() {
 #[test]
 fn bytes_that_are_no_commands_do_nothing() {
     let flood = Turn {
-        control: b"zz!\n\0qw12+=LlUDX",
+        control: b"zz!\n\0+=LlUDXqw12",
         ..IDLE
     };
     let world = Scripted::playing([flood]).run(Want::Down);

@@ -121,6 +121,30 @@ fn a_service_whose_readers_are_all_killed_meets_no_broken_pipe() {
     }
 }
 
+/// What is kept of the original: a log that does not read holds its service back,
+/// and nothing is lost.
+#[test]
+fn a_service_whose_log_does_not_read_waits() {
+    let tree = Tree::new();
+    let script = "head -c 100000 /dev/zero | tr '\\0' x; echo; echo > done; exec sleep 1000";
+    tree.service_with_log("a", script);
+    let slow = "#!/bin/sh\nuntil test -e go; do sleep 0.05; done\nexec multilog ./main\n";
+    tree.scratch.script("sc/a/log/run", slow);
+    let svscan = tree.start();
+    tree.one("a");
+    tree.one("a/log");
+    let done = tree.scratch.join("sc/a/done");
+    // Longer than it would take without waiting.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(!done.exists());
+    tree.scratch.file("sc/a/log/go", "");
+    until("it goes on", || done.exists());
+    until("all is logged", || {
+        tree.logged("a") == "x".repeat(100_000) + "\n"
+    });
+    drop(svscan);
+}
+
 /// Defect 11 of the original: it says so every five seconds for every service.
 #[test]
 fn a_supervise_that_was_started_by_hand_is_left_alone() {

@@ -273,3 +273,28 @@ fn the_originals_supervise_stays_and_is_named() {
     assert_eq!((code, &lines[1..]), (111, &[line][..]));
     drop(svscan);
 }
+
+/// A process has neither a name nor a program's file, as others see it, for an
+/// instant while it becomes another.
+#[test]
+fn a_program_in_the_midst_of_becoming_another_is_not_lost_sight_of() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    let names: Vec<_> = (0..10).map(|number| format!("s{number}")).collect();
+    for name in &names {
+        tree.service(name, "exec sleep 1000");
+    }
+    install_all(&tree, VERSION);
+    let svscan = start(&tree);
+    for name in &names {
+        tree.one(name);
+    }
+    for _ in 0..20 {
+        install(&tree, "supervise", VERSION);
+        let (code, lines) = upgrade(&tree);
+        assert_eq!((code, lines.len()), (0, 11), "{lines:?}");
+    }
+    drop(svscan);
+}

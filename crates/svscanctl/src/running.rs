@@ -41,7 +41,8 @@ impl Program {
         Some(Self {
             pid,
             file: id(&facts),
-            name: base(&argument_zero(pid)?).to_os_string(),
+            // In the midst of becoming another it shows no arguments.
+            name: base(&argument_zero(pid).unwrap_or_default()).to_os_string(),
             version: versions.of(&file, &facts),
         })
     }

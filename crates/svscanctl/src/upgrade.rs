@@ -131,7 +131,8 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// Whether it has become another, has said why not, or is gone.
     fn is_settled(&self) -> bool {
-        let changed = || file_of(self.before.pid) != Some(self.before.file);
+        // In the midst of becoming another it shows none.
+        let changed = || file_of(self.before.pid).is_some_and(|file| file != self.before.file);
         number(&self.word) != self.old || changed() || self.has_ended()
     }
 

@@ -28,7 +28,7 @@ pub fn forks(suite: &Suite, size: &Size) -> Outcome<Cell> {
     let names = tree.services(size.services.min(5), Shape::PLAIN)?;
     let mut running = Vec::new();
     for name in &names {
-        let mut words: Vec<OsString> = ["strace", "-D", "-o", "/dev/null", "-e"]
+        let mut words: Vec<OsString> = ["strace", "-I2", "-D", "-o", "/dev/null", "-e"]
             .map(OsString::from)
             .to_vec();
         words.push("inject=clone,clone3,fork,vfork:error=EAGAIN".into());

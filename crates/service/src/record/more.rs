@@ -1,0 +1,310 @@
+use std::time::Duration;
+
+use super::{Incarnation, Record, process, put_process};
+use crate::Want;
+use crate::codec::{Fields, Slot, time};
+use crate::deaths::Role;
+
+/// What is on record besides a [`Record`] where a service is more than a `run`
+/// that is started again and again: version 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct More {
+    /// What the process is that the record names, or that is due.
+    pub role: Role,
+    /// The service has come up and is not down for good.
+    pub up: bool,
+    /// It is down because something failed.
+    pub failed: bool,
+    /// The log that the same `supervise` runs.
+    pub log: Option<LogRecord>,
+    /// The program `notify` that is running.
+    pub notify: Option<Helper>,
+    /// What it is to be told next, in order; after the first `None` there is
+    /// nothing.
+    pub notices: [Option<Notice>; More::NOTICES],
+}
+
+/// A log's share of the record; its fields mean what those of [`Record`] do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "said of the record")]
+pub struct LogRecord {
+    pub service: Option<Incarnation>,
+    pub want: Want,
+    pub paused: bool,
+    pub due: bool,
+    pub leaving: bool,
+    pub since: (u64, u32),
+    pub since_boot: Duration,
+    pub not_before: Duration,
+    /// The device and the inode of the pipe that it reads.
+    pub pipe: (u64, u64),
+}
+
+/// A program that runs beside the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Helper {
+    /// Its process.
+    pub process: Incarnation,
+    /// Its time is over at this reading of `CLOCK_MONOTONIC`.
+    pub until: Duration,
+}
+
+/// Something that `notify` is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Notice {
+    /// Whose process.
+    pub role: Role,
+    /// What happened to it.
+    pub what: What,
+    /// The process.
+    pub pid: u32,
+}
+
+/// What happens to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum What {
+    /// It was started.
+    Started,
+    /// It exited with this code.
+    Exited(u8),
+    /// This signal killed it.
+    Killed(u8),
+    /// It has gone, and how is not known.
+    Gone,
+}
+
+impl What {
+    const fn bytes(self) -> [u8; 2] {
+        match self {
+            Self::Started => [1, 0],
+            Self::Exited(code) => [2, code],
+            Self::Killed(signal) => [3, signal],
+            Self::Gone => [4, 0],
+        }
+    }
+
+    const fn from_bytes(bytes: [u8; 2]) -> Option<Self> {
+        match bytes {
+            [1, _] => Some(Self::Started),
+            [2, code] => Some(Self::Exited(code)),
+            [3, signal] => Some(Self::Killed(signal)),
+            [4, _] => Some(Self::Gone),
+            _ => None,
+        }
+    }
+}
+
+const UP: u8 = 1;
+const FAILED: u8 = 2;
+const PAUSED: u8 = 1;
+const LEAVING: u8 = 2;
+const DUE: u8 = 4;
+const LOG: u8 = 128;
+
+impl More {
+    /// The version of the layout.
+    pub const VERSION: u8 = 2;
+    /// Bytes in a slot.
+    pub const SLOT: usize = 512;
+    /// Notices that wait at the most.
+    pub const NOTICES: usize = 8;
+
+    /// Nothing more.
+    pub const NOTHING: Self = Self {
+        role: Role::Run,
+        up: false,
+        failed: false,
+        log: None,
+        notify: None,
+        notices: [None; Self::NOTICES],
+    };
+
+    /// Where in the file the record of this number goes.
+    #[must_use]
+    pub const fn offset(number: u64) -> u64 {
+        if number.is_multiple_of(2) {
+            0
+        } else {
+            Self::SLOT as u64
+        }
+    }
+
+    /// The bytes of a slot for both.
+    #[must_use]
+    pub fn encode(&self, record: &Record, number: u64) -> [u8; Self::SLOT] {
+        let mut slot = Slot::new();
+        record.put(&mut slot, Self::VERSION, number);
+        let up = if self.up { UP } else { 0 };
+        let failed = if self.failed { FAILED } else { 0 };
+        slot.put(&[self.role.byte(), up | failed]);
+        put_log(&mut slot, self.log.as_ref());
+        put_helper(&mut slot, self.notify.as_ref());
+        for notice in self.notices.iter().flatten() {
+            slot.put(&[notice.role.byte()]);
+            slot.put(&notice.what.bytes());
+            slot.put(&notice.pid.to_le_bytes());
+        }
+        slot.sealed()
+    }
+
+    /// A slot's number, record, and the rest.
+    #[must_use]
+    pub fn decode(slot: &[u8]) -> Option<(u64, Record, Self)> {
+        let mut fields = Fields::of(slot, Self::SLOT)?;
+        let (number, record) = Record::take(&mut fields, Self::VERSION)?;
+        let [role, flags] = fields.take()?;
+        let (has_log, log) = take_log(&mut fields)?;
+        let process = process(fields.u32()?, fields.u64()?);
+        let until = fields.time()?;
+        let mut more = Self {
+            role: Role::from_byte(role),
+            up: flags & UP != 0,
+            failed: flags & FAILED != 0,
+            log: has_log.then_some(log),
+            notify: process.map(|process| Helper { process, until }),
+            ..Self::NOTHING
+        };
+        for place in &mut more.notices {
+            let role = Role::from_byte(fields.byte()?);
+            let what = What::from_bytes(fields.take()?);
+            let pid = fields.u32()?;
+            *place = what.map(|what| Notice { role, what, pid });
+        }
+        Some((number, record, more))
+    }
+}
+
+fn put_log<const N: usize>(slot: &mut Slot<N>, log: Option<&LogRecord>) {
+    let Some(log) = log else {
+        slot.put(&[0; LOG_BYTES]);
+        return;
+    };
+    put_process(slot, log.service);
+    slot.put(&log.since.0.to_le_bytes());
+    slot.put(&log.since.1.to_le_bytes());
+    slot.put(&time(log.since_boot));
+    slot.put(&time(log.not_before));
+    slot.put(&log.pipe.0.to_le_bytes());
+    slot.put(&log.pipe.1.to_le_bytes());
+    let flags = [
+        (log.paused, PAUSED),
+        (log.leaving, LEAVING),
+        (log.due, DUE),
+        (true, LOG),
+    ];
+    let set = flags.iter().filter(|(set, _)| *set);
+    slot.put(&[log.want.byte(), set.map(|(_, flag)| flag).sum()]);
+}
+
+const LOG_BYTES: usize = 12 + 12 + 8 + 8 + 16 + 2;
+
+/// With whether there is any.
+fn take_log(fields: &mut Fields<'_>) -> Option<(bool, LogRecord)> {
+    let service = process(fields.u32()?, fields.u64()?);
+    let since = (fields.u64()?, fields.u32()?);
+    let (since_boot, not_before) = (fields.time()?, fields.time()?);
+    let pipe = (fields.u64()?, fields.u64()?);
+    let [want, flags] = fields.take()?;
+    let log = LogRecord {
+        service,
+        want: Want::from_byte(want),
+        paused: flags & PAUSED != 0,
+        due: flags & DUE != 0,
+        leaving: flags & LEAVING != 0,
+        since,
+        since_boot,
+        not_before,
+        pipe,
+    };
+    Some((flags & LOG != 0, log))
+}
+
+fn put_helper<const N: usize>(slot: &mut Slot<N>, helper: Option<&Helper>) {
+    put_process(slot, helper.map(|helper| helper.process));
+    slot.put(&time(helper.map_or(Duration::ZERO, |helper| helper.until)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::newest;
+
+    const RECORD: Record = Record {
+        boot: None,
+        supervise: Incarnation {
+            pid: 1,
+            start: Some(2),
+        },
+        service: None,
+        want: Want::Up,
+        paused: false,
+        due: true,
+        leaving: false,
+        since: (3, 4),
+        since_boot: Duration::from_nanos(5),
+        not_before: Duration::from_nanos(6),
+    };
+
+    fn everything() -> More {
+        let process = Incarnation {
+            pid: 7,
+            start: Some(8),
+        };
+        let mut notices = [None; More::NOTICES];
+        let all = [What::Started, What::Exited(9), What::Killed(10), What::Gone];
+        for (place, what) in notices.iter_mut().zip(all) {
+            *place = Some(Notice {
+                role: Role::Stop,
+                what,
+                pid: 11,
+            });
+        }
+        More {
+            role: Role::Start,
+            up: true,
+            failed: true,
+            log: Some(LogRecord {
+                service: Some(process),
+                want: Want::Down,
+                paused: true,
+                due: true,
+                leaving: true,
+                since: (12, 13),
+                since_boot: Duration::from_nanos(14),
+                not_before: Duration::from_nanos(15),
+                pipe: (16, 17),
+            }),
+            notify: Some(Helper {
+                process,
+                until: Duration::from_nanos(18),
+            }),
+            notices,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for more in [More::NOTHING, everything()] {
+            let slot = more.encode(&RECORD, 7);
+            assert_eq!(More::decode(&slot), Some((7, RECORD, more)));
+            assert_eq!(Record::decode(&slot), None);
+        }
+    }
+
+    #[test]
+    fn the_newest_of_either_version_counts() {
+        let mut file = vec![0; Record::FILE];
+        file[..128].copy_from_slice(&RECORD.encode(4));
+        assert_eq!(newest(&file), Some((4, RECORD, None)));
+        file[512..].copy_from_slice(&everything().encode(&RECORD, 5));
+        assert_eq!(newest(&file), Some((5, RECORD, Some(everything()))));
+        assert_eq!(Record::newest(&file), Some((5, RECORD)));
+        // Written over what version 1 has left.
+        file[..512].copy_from_slice(&More::NOTHING.encode(&RECORD, 6));
+        assert_eq!(newest(&file), Some((6, RECORD, Some(More::NOTHING))));
+        assert_eq!(newest(&file[..256]), None, "what an older program sees");
+        // Cut short while it was written.
+        file[300] ^= 1;
+        assert_eq!(newest(&file), Some((5, RECORD, Some(everything()))));
+    }
+}

@@ -1,0 +1,297 @@
+//! What `supervise` decides, without doing any of it.
+//!
+//! Events come in, actions go out, and the outcome of a start comes back as the
+//! next event. Nothing here reads a clock or a file, makes a call or waits.
+//!
+//! | process    | means                                                     |
+//! |------------|-----------------------------------------------------------|
+//! | `Down`     | no process, and none is due                               |
+//! | `Waiting`  | no process; one is due at a known moment, for a reason    |
+//! | `Starting` | one has been asked for; the next event is the answer      |
+//! | `Running`  | there is a process, which may be paused                   |
+//! | `Doubtful` | a process may be the service's, of an earlier `supervise` |
+//!
+//! At most one process is alive at a time, and it has a [`Role`]: `./run` is the
+//! service, `./start` goes before it when the service comes up from being down,
+//! `./stop` after it when that is down for good. What the service directory says
+//! is an input, the [`Policy`]; by [`Policy::PLAIN`] there is only `./run`, as in
+//! daemontools 0.76.
+//!
+//! A start that would come too soon is a state, never a sleep: a service that
+//! keeps dying can still be told to stop.
+
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "a policy is small by chance"
+)]
+
+mod commands;
+mod life;
+mod policy;
+mod process;
+
+use std::time::Duration;
+
+use dt_os::clock::Moment;
+use dt_os::process::Pid;
+use dt_os::signals::Signal;
+use dt_service::deaths::Role;
+use dt_service::{Command, Want};
+
+pub use policy::Policy;
+pub use process::{Outcome, Process, Reason};
+
+/// From one start to the next at the least. The original's pause, to the
+/// hundredth of a second, counted from the start and not from the death.
+pub const PACE: Duration = Duration::from_millis(1020);
+
+/// From one look at a process that may be the service's to the next.
+pub const LOOK: Duration = PACE;
+
+/// All that `supervise` knows about its service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Machine {
+    /// The service's process.
+    pub process: Process,
+    /// What the process is, or will be if one is due; otherwise without meaning.
+    pub role: Role,
+    /// What is to become of the service.
+    pub want: Want,
+    /// `svc -x` was given: exit once there is no process and none is due.
+    pub leaving: bool,
+    /// The service has come up and not gone down for good: `start` has done its
+    /// work, and that of `stop` is still to be done.
+    pub up: bool,
+    /// It went down because something failed, and stays so until it is told
+    /// otherwise.
+    pub failed: bool,
+    /// `./run` is not started before this moment.
+    pub not_before: Moment,
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// `supervise` is ready to begin.
+    Boot,
+    /// A command byte was read.
+    Control(Command),
+    /// The process that was asked for is there.
+    Started(Pid),
+    /// It could not be made.
+    StartFailed,
+    /// A process has died and is reaped: the service's, which an earlier
+    /// `supervise` may have started, or a child that was ours before `supervise`
+    /// was executed.
+    Died(Pid, Outcome),
+    /// The process that was looked at is the service's.
+    Proven(Pid),
+    /// That still cannot be told.
+    Doubted(Pid),
+    /// The program installed now is to take this one's place.
+    Upgrade,
+    /// It says that it can.
+    Probed,
+    /// Time has passed.
+    Due,
+}
+
+/// What is to be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Note the time: the process has just come or gone.
+    MarkChange,
+    /// Have `./notify` told that a process has come.
+    TellStart(Pid),
+    /// Have `./notify` told that this process of this role has gone.
+    TellEnd(Role, Pid, Outcome),
+    /// Write the status file.
+    Announce,
+    /// Send a signal to the service's process.
+    Send(Pid, Signal),
+    /// Make a process of the role that is due. Always the last action; its outcome
+    /// is the next event.
+    Start(Role),
+    /// Look at a process that may be the service's. Always the last action; its
+    /// outcome is the next event.
+    Examine(Pid),
+    /// Ask the program installed now whether it can go on from our record.
+    Probe,
+    /// Become it. Always the last action; where that fails all is as it was.
+    Replace,
+    /// Exit. Always the last action.
+    Quit,
+}
+
+/// The most that one event has done.
+const MOST: usize = 4;
+
+/// What is to be done, in order; held inline, so that a transition never
+/// allocates.
+pub type Actions = [Option<Action>; MOST];
+
+/// [`Actions`] in the making.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plan(Actions);
+
+impl Plan {
+    const NOTHING: Self = Self([None; MOST]);
+
+    /// Nothing is left out: no event has more done than there is place for,
+    /// which the exploration in the tests would show.
+    fn then(mut self, action: Action) -> Self {
+        if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
+            *place = Some(action);
+        } else {
+            debug_assert!(false, "no place for {action:?}");
+        }
+        self
+    }
+
+    /// The same if `so`.
+    fn then_if(self, so: bool, action: Action) -> Self {
+        if so { self.then(action) } else { self }
+    }
+}
+
+/// A state and what is done on the way to it.
+type Next = (Machine, Plan);
+
+impl Machine {
+    /// The state before anything has happened.
+    #[must_use]
+    pub const fn new(want: Want) -> Self {
+        Self {
+            process: Process::Down,
+            role: Role::Run,
+            want,
+            leaving: false,
+            up: false,
+            failed: false,
+            not_before: Moment::at(Duration::ZERO),
+        }
+    }
+
+    /// Whether a start has been decided on and not been made yet.
+    #[must_use]
+    pub const fn is_due(&self) -> bool {
+        match self.process {
+            Process::Waiting { .. } | Process::Starting { .. } => true,
+            Process::Down | Process::Running { .. } | Process::Doubtful { .. } => false,
+        }
+    }
+
+    /// When time itself is an event; `None` where only something else can be.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Moment> {
+        match self.process {
+            Process::Waiting { until, .. } | Process::Doubtful { until, .. } => Some(until),
+            Process::Down | Process::Starting { .. } | Process::Running { .. } => None,
+        }
+    }
+
+    /// From when on a death is looked at; `None` for at once.
+    ///
+    /// A service that is to be up and dies too soon after its start stays
+    /// unburied until the next start may come. So its process id means nobody
+    /// else meanwhile, and who asks is told what the original tells of a service
+    /// in a crash loop: that it is up. Where a directory has more to it than the
+    /// original knows of, there is more to be done about a death, and at once.
+    #[must_use]
+    pub fn deaths_from(&self, policy: &Policy) -> Option<Moment> {
+        match (self.process, self.want) {
+            (Process::Running { .. }, Want::Up) if !self.leaving && policy.plain => {
+                Some(self.not_before)
+            }
+            (
+                Process::Down
+                | Process::Waiting { .. }
+                | Process::Starting { .. }
+                | Process::Running { .. }
+                | Process::Doubtful { .. },
+                _,
+            ) => None,
+        }
+    }
+
+    /// The state after `event`, which happened at the moment `at`, and what is to
+    /// be done about it.
+    #[must_use]
+    pub fn step(self, event: Event, at: Moment, policy: &Policy) -> (Self, Actions) {
+        let (next, plan) = match event {
+            Event::Boot => self.boot(at, policy),
+            Event::Control(command) => self.obey(command, at, policy),
+            Event::Started(pid) => self.started(pid, at, policy),
+            Event::StartFailed => self.start_failed(at),
+            Event::Died(pid, outcome) => self.died(pid, outcome, at, policy),
+            Event::Proven(pid) => self.proven(pid),
+            Event::Doubted(pid) => self.doubted(pid, at),
+            Event::Upgrade => (self, Plan::NOTHING.then(Action::Probe)),
+            Event::Probed => (self, Plan::NOTHING.then(Action::Replace)),
+            Event::Due => self.due(at, policy),
+        };
+        let Plan(actions) = plan;
+        (next, actions)
+    }
+
+    fn boot(self, at: Moment, policy: &Policy) -> Next {
+        match (self.process, self.want) {
+            (Process::Down, Want::Up) => self.come_up(at, policy, Plan::NOTHING),
+            (Process::Down, Want::Down | Want::Neither) => (self, Plan::NOTHING),
+            // Gone on with where an earlier `supervise` stopped.
+            (
+                Process::Waiting { .. }
+                | Process::Starting { .. }
+                | Process::Running { .. }
+                | Process::Doubtful { .. },
+                _,
+            ) => self.due(at, policy),
+        }
+    }
+
+    fn due(self, at: Moment, policy: &Policy) -> Next {
+        match self.process {
+            Process::Waiting { until, .. } if at >= until => self.go_on(at, policy, Plan::NOTHING),
+            Process::Doubtful { pid, until, .. } if at >= until => {
+                (self, Plan::NOTHING.then(Action::Examine(pid)))
+            }
+            Process::Doubtful { .. }
+            | Process::Waiting { .. }
+            | Process::Down
+            | Process::Starting { .. }
+            | Process::Running { .. } => (self, Plan::NOTHING),
+        }
+    }
+
+    fn proven(self, who: Pid) -> Next {
+        match self.process {
+            Process::Doubtful { pid, paused, .. } if pid == who => {
+                let process = Process::Running { pid, paused };
+                (
+                    Self { process, ..self },
+                    Plan::NOTHING.then(Action::Announce),
+                )
+            }
+            Process::Doubtful { .. }
+            | Process::Down
+            | Process::Waiting { .. }
+            | Process::Starting { .. }
+            | Process::Running { .. } => (self, Plan::NOTHING),
+        }
+    }
+
+    fn doubted(self, who: Pid, at: Moment) -> Next {
+        match self.process {
+            Process::Doubtful { pid, paused, .. } if pid == who => {
+                let until = at.plus(LOOK);
+                let process = Process::Doubtful { pid, paused, until };
+                (Self { process, ..self }, Plan::NOTHING)
+            }
+            Process::Doubtful { .. }
+            | Process::Down
+            | Process::Waiting { .. }
+            | Process::Starting { .. }
+            | Process::Running { .. } => (self, Plan::NOTHING),
+        }
+    }
+}

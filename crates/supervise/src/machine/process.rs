@@ -1,0 +1,92 @@
+use dt_os::clock::Moment;
+use dt_os::process::{Ending, Pid};
+
+/// The service's process, or what stands in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Process {
+    /// No process, and none is due.
+    Down,
+    /// No process, but one is due.
+    Waiting {
+        /// When.
+        until: Moment,
+        /// Why not now.
+        why: Reason,
+    },
+    /// A process has been asked for and the answer is not in yet. Never outlasts
+    /// the event that led to it.
+    Starting {
+        /// Forks that have failed in a row.
+        failures: u8,
+    },
+    /// There is a process.
+    Running {
+        /// Which.
+        pid: Pid,
+        /// Told to stop by `svc -p`. A signal from somebody else does not show.
+        paused: bool,
+    },
+    /// An earlier `supervise` left a process, and whether what has its number now
+    /// is that process cannot be told. No other is started beside it, and no
+    /// signal is sent to it.
+    Doubtful {
+        /// Which.
+        pid: Pid,
+        /// It was told to stop by `svc -p`.
+        paused: bool,
+        /// When it is looked at again.
+        until: Moment,
+    },
+}
+
+impl Process {
+    /// The process that there is, or may be.
+    #[must_use]
+    pub const fn pid(&self) -> Option<Pid> {
+        match self {
+            Self::Running { pid, .. } | Self::Doubtful { pid, .. } => Some(*pid),
+            Self::Down | Self::Waiting { .. } | Self::Starting { .. } => None,
+        }
+    }
+
+    /// Whether it was told to stop by `svc -p`.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        match self {
+            Self::Running { paused, .. } | Self::Doubtful { paused, .. } => *paused,
+            Self::Down | Self::Waiting { .. } | Self::Starting { .. } => false,
+        }
+    }
+}
+
+/// What a wait is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The last start is too recent for another.
+    Pace,
+    /// The system could not give us a process.
+    ForkFailed {
+        /// So many times in a row, as far as that is counted.
+        failures: u8,
+    },
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It exited with this code.
+    Exited(i32),
+    /// This signal killed it.
+    Killed(i32),
+    /// It was no child of ours, and the kernel tells only the parent.
+    Unknown,
+}
+
+impl From<Ending> for Outcome {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Exited(code) => Self::Exited(code),
+            Ending::Killed(signal) => Self::Killed(signal),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What is told on standard error.
+
+use std::ffi::OsStr;
+use std::io;
+
+use dt_cli::{Message, warn};
+use dt_os::descriptor;
+use dt_os::process::Pid;
+
+use super::Kernel;
+use crate::PROGRAM;
+use crate::files::Step;
+
+impl Kernel {
+    pub(super) fn warn_of_upgrade(&self, why: &io::Error) {
+        let what: [&OsStr; 2] = [
+            "unable to start supervise anew for ".as_ref(),
+            &self.directory,
+        ];
+        warn(PROGRAM, &what, why);
+        self.leave_word(Some(dt_os::reason(why)));
+    }
+
+    pub(super) fn warn_of_refusal(&self) {
+        let line = Message::new(PROGRAM, "warning")
+            .text("the supervise now installed cannot take over for ")
+            .pieces(&[&self.directory])
+            .line();
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
+        self.leave_word(Some("the one installed cannot take over"));
+    }
+
+    pub(super) fn warn_of_record(&self, verb: &str, why: &io::Error) {
+        let name = crate::shown(&self.directory, &self.place, "record");
+        let what: [&OsStr; 4] = ["unable to ".as_ref(), verb.as_ref(), " ".as_ref(), &name];
+        warn(PROGRAM, &what, why);
+    }
+
+    pub(super) fn warn_of_doubt(&self, pid: Pid) {
+        let line = Message::new(PROGRAM, "warning")
+            .text("process ")
+            .text(&pid.to_string())
+            .text(" may still be ")
+            .pieces(&[&self.directory, "/run".as_ref()])
+            .text(" of an earlier supervise: not starting another")
+            .line();
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
+    }
+
+    pub(super) fn warn_of_lost_pipe(&self) {
+        let line = Message::new(PROGRAM, "warning")
+            .text("the pipe to ")
+            .pieces(&[&self.directory, "/log".as_ref()])
+            .text(" of an earlier supervise is not to be found: another is used")
+            .line();
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
+    }
+
+    pub(super) fn warn_of_status(&self, step: Step, why: Option<io::Error>) {
+        let (verb, rest) = match step {
+            Step::Open => ("unable to open ", ""),
+            Step::Write => ("unable to write ", ""),
+            Step::Rename => ("unable to rename ", " to status"),
+        };
+        let name = crate::shown(&self.directory, &self.place, "status.new");
+        let what: [&OsStr; 3] = [verb.as_ref(), &name, rest.as_ref()];
+        let line = Message::new(PROGRAM, "warning").pieces(&what);
+        let line = if let Some(why) = why {
+            line.because(&why)
+        } else {
+            line.text(": partial write").line()
+        };
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
+    }
+
+    pub(super) fn warn_of_settings(&self, why: &io::Error) {
+        let what: [&OsStr; 2] = ["unable to list ".as_ref(), &self.directory];
+        warn(PROGRAM, &what, why);
+    }
+}
