@@ -432,6 +432,21 @@ fn a_status_that_cannot_be_written_is_a_warning() {
     });
 }
 
+/// It told of the old process until the next event, which may be a long time to come.
+#[test]
+fn a_status_that_could_not_be_written_is_written_once_it_can_be() {
+    let service = Service::new("exec sleep 1000");
+    service.scratch.directory("d/supervise/status.new");
+    let _running = service.start();
+    // Before the start, and after it.
+    until("it could not", || service.errors().lines().count() >= 2);
+    fs::remove_dir(service.scratch.join("d/supervise/status.new")).unwrap();
+    // Nothing else happens that it would be written for.
+    let status = service.scratch.join("d/supervise/status");
+    until("the status is written", || status.exists());
+    assert_ne!(service.status().pid, 0);
+}
+
 #[test]
 fn a_status_that_cannot_be_put_in_place_is_a_warning() {
     let service = Service::new("exec sleep 1000");

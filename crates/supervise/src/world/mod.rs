@@ -72,6 +72,8 @@ pub(crate) struct Kernel {
     written: Option<Bytes>,
     /// The last one that was written.
     shown: Option<Bytes>,
+    /// One that could not be written, which is tried again until it can.
+    owed: Option<Bytes>,
 }
 
 /// What there must be before there can be a [`Kernel`].
@@ -107,6 +109,7 @@ impl Kernel {
             log: None,
             written: None,
             shown: None,
+            owed: None,
         };
         match opened {
             // Nor can the status be written, as is said anon in known words.
@@ -150,6 +153,17 @@ impl Kernel {
         }
         // Last, as at the start: who finds it finds the rest.
         self.ok = files::open_ok(&self.place).ok();
+    }
+
+    /// Writes the status that could not be written, if it can be now. That it cannot
+    /// was said once.
+    fn pay_owed(&mut self) {
+        let Some(status) = self.owed else {
+            return;
+        };
+        if files::replace(&self.place, "status", status.as_bytes()).is_ok() {
+            (self.shown, self.owed) = (Some(status), None);
+        }
     }
 
     /// Leaves word of what came of the wish to become what is installed now.
@@ -535,15 +549,18 @@ impl World for Kernel {
             return;
         }
         match files::replace(&self.place, "status", status.as_bytes()) {
-            Ok(()) => (self.written, self.shown) = (Some(status), Some(status)),
-            Err((step, why)) => self.warn_of_status(step, why),
+            Ok(()) => (self.written, self.shown, self.owed) = (Some(status), Some(status), None),
+            Err((step, why)) => {
+                self.owed = Some(status);
+                self.warn_of_status(step, why);
+            }
         }
     }
 
     fn wait(&mut self, deadline: Option<Moment>) -> Ready {
         self.written = None;
         self.settings.forget();
-        let look = self.people.must_be_looked_at();
+        let look = self.people.must_be_looked_at() || self.owed.is_some();
         let look = look.then(|| Moment::now().plus(LOOK));
         let deadline = deadline.into_iter().chain(look).min();
         let [main, log, notify] = self.people.watched();
@@ -569,6 +586,7 @@ impl World for Kernel {
         let told = if signal { self.signals.fetch() } else { &[] };
         let ended = self.people.note_ends([main, log, notify]);
         self.keep_house();
+        self.pay_owed();
         Ready {
             children: signal || ended,
             control: control || self.homeless.is_some(),
