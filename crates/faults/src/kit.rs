@@ -123,13 +123,3 @@ impl Dice {
         Duration::from_micros(self.below(limit))
     }
 }
-
-/// Seconds as the table shows them.
-pub fn seconds(time: Option<Duration>) -> String {
-    time.map_or_else(|| "never".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()))
-}
-
-/// Whether it came to pass within so many seconds.
-pub fn within(time: Option<Duration>, limit: f64) -> bool {
-    time.is_some_and(|time| time.as_secs_f64() <= limit)
-}

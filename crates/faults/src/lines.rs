@@ -84,8 +84,8 @@ pub fn counts(directory: &Path) -> HashMap<String, u64> {
 
 /// The living writers of a directory: copies of one service.
 pub fn copies(directory: &Path) -> Vec<u32> {
-    let names = counts(directory).into_keys();
-    let pids = names.filter_map(|name| name.split('.').next()?.parse().ok());
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let pids = entries.filter_map(|it| it.file_name().to_str()?.split('.').next()?.parse().ok());
     let is_writer = |pid: &u32| {
         let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let place = directory.as_os_str().as_encoded_bytes();
@@ -132,7 +132,8 @@ pub fn tally(log: &Path, counts: &HashMap<String, u64>) -> Tally {
     }
     for (identity, last) in counts {
         tally.lines += last;
-        let missing = (1..=*last).filter(|number| !seen.contains_key(&(identity.as_str(), *number)));
+        let missing =
+            (1..=*last).filter(|number| !seen.contains_key(&(identity.as_str(), *number)));
         tally.lost += u64::try_from(missing.count()).unwrap_or(u64::MAX);
     }
     tally.duplicated = seen.values().map(|times| times - 1).sum();
@@ -153,7 +154,10 @@ fn content(log: &Path) -> String {
     let entries = fs::read_dir(log).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
     let mut files: Vec<PathBuf> = paths
-        .filter(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"@")))
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"@"))
+        })
         .collect();
     files.sort();
     files.push(log.join("current"));

@@ -25,7 +25,10 @@ const AT_A_TIME: usize = 8;
 
 pub fn have_strace() -> bool {
     let mut command = Command::new("strace");
-    command.arg("-V").stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg("-V")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
@@ -90,10 +93,21 @@ pub fn points(trace: &str, some: Option<usize>) -> Vec<Point> {
 
 /// The options that let one call fail once.
 pub fn injection(point: &Point) -> [String; 6] {
-    let Point { call, number, error } = point;
+    let Point {
+        call,
+        number,
+        error,
+    } = point;
     let inject = format!("inject={call}:error={error}:when={number}");
     let trace = format!("trace={call}");
-    ["-D".into(), "-o".into(), "/dev/null".into(), format!("-e{trace}"), "-e".into(), inject]
+    [
+        "-D".into(),
+        "-o".into(),
+        "/dev/null".into(),
+        format!("-e{trace}"),
+        "-e".into(),
+        inject,
+    ]
 }
 
 /// Does something at all points, several at a time; gives what came of each.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use crate::suite::Suite;
 
@@ -34,6 +35,19 @@ impl Cell {
     pub fn judged(mut self, what: impl fmt::Display, good: bool) -> Self {
         self.parts.push((what.to_string(), good));
         self.good &= good;
+        self
+    }
+
+    /// How long something took. Too long is bold, but no more: a machine may have
+    /// other work. Never is bad.
+    pub fn took(mut self, what: &str, time: Option<Duration>, limit: Duration) -> Self {
+        let soon = time.is_some_and(|time| time <= limit);
+        let text = time.map_or_else(
+            || format!("never {what}"),
+            |time| format!("{what} after {:.1} s", time.as_secs_f64()),
+        );
+        self.parts.push((text, soon));
+        self.good &= time.is_some();
         self
     }
 

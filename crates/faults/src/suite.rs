@@ -48,7 +48,9 @@ impl Suite {
     }
 
     pub fn is_installed(&self) -> bool {
-        self.directory.join(self.choose("svscan", "runsvdir", "s6-svscan")).is_file()
+        self.directory
+            .join(self.choose("svscan", "runsvdir", "s6-svscan"))
+            .is_file()
     }
 
     const fn choose<T: Copy>(&self, daemontools: T, runit: T, s6: T) -> T {
@@ -92,7 +94,10 @@ impl Suite {
     }
 
     pub fn supervisor(&self, directory: &Path) -> Vec<OsString> {
-        vec![self.program(self.supervisor_name()).into(), directory.into()]
+        vec![
+            self.program(self.supervisor_name()).into(),
+            directory.into(),
+        ]
     }
 
     /// The words that start a logger which keeps all that it gets in `./main` of
@@ -123,6 +128,12 @@ impl Suite {
             command.arg(format!("-{letter}"));
         }
         silent(command.arg(directory)).is_ok_and(|status| status.success())
+    }
+
+    /// Lets a whole tree become what is installed now; only ours can.
+    pub fn upgrade(&self, directory: &Path) -> bool {
+        let mut command = Command::new(self.program("svscanctl"));
+        silent(command.arg("--upgrade").arg(directory)).is_ok_and(|status| status.success())
     }
 
     /// The process id that the suite says its service has.

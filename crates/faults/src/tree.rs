@@ -61,7 +61,8 @@ impl<'a> Tree<'a> {
         let counts = self.scratch.directory(format!("counts/{name}"));
         let made = format!(".making.{name}");
         let words = lines::writer_words(&counts, shape.pause, shape.lines)?;
-        self.scratch.script(format!("{made}/run"), format!("#!/bin/sh\n{words}\n"));
+        self.scratch
+            .script(format!("{made}/run"), format!("#!/bin/sh\n{words}\n"));
         if shape.log {
             let place = self.scratch.directory(format!("{made}/log"));
             let logger = self.suite.logger(&place, 16_384, 100_000)?;
@@ -165,7 +166,8 @@ impl<'a> Tree<'a> {
     /// Stops the services and adds up what became of their lines.
     pub fn stop_and_tally(&self, names: &[String]) -> Tally {
         for name in names {
-            self.suite.tell(crate::suite::Word::Down, &self.directory(name));
+            self.suite
+                .tell(crate::suite::Word::Down, &self.directory(name));
         }
         let none_left = || names.iter().all(|name| self.copies(name).is_empty());
         if kit::until(Duration::from_secs(3), none_left).is_none() {

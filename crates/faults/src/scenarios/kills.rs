@@ -23,7 +23,9 @@ pub fn supervise(suite: &Suite, size: &Size) -> Outcome<Cell> {
     for _ in 0..size.rounds {
         let before: Vec<_> = names.iter().map(|name| tree.copies(name)).collect();
         slowest = slowest.max(kill_supervisors(&tree, &names)?);
-        kit::until(WATCHED, || names.iter().all(|name| tree.copies(name).len() > 1));
+        kit::until(WATCHED, || {
+            names.iter().all(|name| tree.copies(name).len() > 1)
+        });
         for (name, before) in names.iter().zip(&before) {
             let now = tree.copies(name);
             duplicated += u64::from(now.len() > 1);
@@ -49,13 +51,16 @@ pub fn supervise(suite: &Suite, size: &Size) -> Outcome<Cell> {
         .none(duplicated, "duplicated")
         .none(lost_control, "out of control")
         .none(died, "died with it")
-        .judged(format_args!("back after {}", kit::seconds(slowest)), kit::within(slowest, 2.0)))
+        .took("back", slowest, Duration::from_secs(2)))
 }
 
 /// Kills each supervisor at once; gives how long it took until each has a successor
 /// that says what its service is.
 fn kill_supervisors(tree: &Tree<'_>, names: &[String]) -> Outcome<Duration> {
-    let old: Vec<u32> = names.iter().flat_map(|name| tree.supervisors(name)).collect();
+    let old: Vec<u32> = names
+        .iter()
+        .flat_map(|name| tree.supervisors(name))
+        .collect();
     old.iter().copied().for_each(kit::kill);
     let is_back = |name: &String| {
         let now = tree.supervisors(name);
@@ -90,15 +95,24 @@ pub fn svscan(suite: &Suite, size: &Size) -> Outcome<Cell> {
         // Those without control are out of the way of what comes now.
         for name in &names {
             let known = suite.pid(&tree.directory(name));
-            let stray = tree.copies(name).into_iter().filter(|pid| Some(*pid) != known);
+            let stray = tree
+                .copies(name)
+                .into_iter()
+                .filter(|pid| Some(*pid) != known);
             stray.for_each(kit::kill);
             suite.tell(Word::Term, &tree.directory(name));
         }
-        cut_off += names.iter().map(|name| u64::from(!new_lines_arrive(&tree, name))).sum::<u64>();
+        cut_off += names
+            .iter()
+            .map(|name| u64::from(!new_lines_arrive(&tree, name)))
+            .sum::<u64>();
     }
     let tally = tree.stop_and_tally(&names);
     Ok(Cell::new()
-        .says(format_args!("{} kills, {} services", size.rounds, size.services))
+        .says(format_args!(
+            "{} kills, {} services",
+            size.rounds, size.services
+        ))
         .none(duplicated, "duplicated")
         .none(died, "died with it")
         .none(cut_off, "logs cut off")

@@ -17,6 +17,9 @@ use crate::scenarios::Size;
 use crate::suite::{Suite, Word};
 use crate::tree::{Shape, Tree};
 
+/// In which a command is to be obeyed.
+pub const SOON: Duration = Duration::from_millis(500);
+
 /// Whose lines a pipe of our own carries.
 pub const IDENTITY: &str = "pipe.1";
 
@@ -35,7 +38,9 @@ fn produce(mut pipe: PipeWriter, at_once: u64, pause: Duration, stop: &AtomicBoo
     let mut written = 0;
     while !stop.load(Relaxed) {
         let numbers = written + 1..=written + at_once;
-        let text: String = numbers.map(|number| lines::line(IDENTITY, number)).collect();
+        let text: String = numbers
+            .map(|number| lines::line(IDENTITY, number))
+            .collect();
         if pipe.write_all(text.as_bytes()).is_err() {
             break;
         }
@@ -78,15 +83,20 @@ fn kills(suite: &Suite, kills: u32, at_once: u64, pause: Duration) -> Outcome<Ce
     })?;
     let counts = HashMap::from([(IDENTITY.to_owned(), written)]);
     let tally = lines::tally(&tree.scratch.join("main"), &counts);
-    Ok(tallied(Cell::new().says(format_args!("{kills} kills")), tally))
+    Ok(tallied(
+        Cell::new().says(format_args!("{kills} kills")),
+        tally,
+    ))
 }
 
 /// Lets it read to the end, starting it again while it gives up: one that was killed
 /// may still be in the way.
 fn finish(tree: &Tree<'_>, input: &PipeReader) -> Outcome<()> {
     let mut last = start(tree, input)?;
-    kit::must("the logger reads to the end", Duration::from_mins(1), || {
-        match last.ended() {
+    kit::must(
+        "the logger reads to the end",
+        Duration::from_mins(1),
+        || match last.ended() {
             None => false,
             Some(0) => true,
             Some(_) => {
@@ -95,8 +105,8 @@ fn finish(tree: &Tree<'_>, input: &PipeReader) -> Outcome<()> {
                 }
                 false
             }
-        }
-    })?;
+        },
+    )?;
     Ok(())
 }
 
@@ -117,9 +127,13 @@ pub fn stopped(suite: &Suite, _: &Size) -> Outcome<Cell> {
     };
     let names = tree.services(1, shape)?;
     let scanner = tree.scan(&names)?;
-    kit::must("the log is up", crate::tree::BOUND, || !tree.loggers("s0").is_empty())?;
+    kit::must("the log is up", crate::tree::BOUND, || {
+        !tree.loggers("s0").is_empty()
+    })?;
     let loggers = tree.loggers("s0");
-    loggers.iter().for_each(|pid| kit::signal(*pid, Signal::SIGSTOP));
+    loggers
+        .iter()
+        .for_each(|pid| kit::signal(*pid, Signal::SIGSTOP));
     let mut watched = tree.supervisors("s0");
     watched.extend(tree.supervisors("s0/log"));
     watched.push(scanner.pid());
@@ -132,12 +146,17 @@ pub fn stopped(suite: &Suite, _: &Size) -> Outcome<Cell> {
     let after = (usage(&spent), usage(&kit::private));
     suite.tell(Word::Down, &tree.directory("s0"));
     let obeyed = kit::until(Duration::from_secs(2), || tree.copies("s0").is_empty());
-    loggers.iter().for_each(|pid| kit::signal(*pid, Signal::SIGCONT));
+    loggers
+        .iter()
+        .for_each(|pid| kit::signal(*pid, Signal::SIGCONT));
     let grown = after.1.saturating_sub(before.1);
     let cell = Cell::new()
-        .judged(format_args!("{} ms of processor time", after.0 - before.0), after.0 - before.0 < 50)
+        .judged(
+            format_args!("{} ms of processor time", after.0 - before.0),
+            after.0 - before.0 < 50,
+        )
         .judged(format_args!("{grown} kB more"), grown < 64)
-        .judged(format_args!("obeys in {}", kit::seconds(obeyed)), kit::within(obeyed, 0.5));
+        .took("obeys", obeyed, SOON);
     Ok(tallied(cell, tree.stop_and_tally(&names)))
 }
 
@@ -167,11 +186,16 @@ pub fn clock_step(suite: &Suite, _: &Size) -> Outcome<Cell> {
             pipe.write_all(lines::line(IDENTITY, number).as_bytes())?;
         }
     }
-    kit::must("the logger ends", Duration::from_secs(10), || logger.ended().is_some())?;
+    kit::must("the logger ends", Duration::from_secs(10), || {
+        logger.ended().is_some()
+    })?;
     let counts = HashMap::from([(IDENTITY.to_owned(), lines_after)]);
     let tally = lines::tally(&log, &counts);
     let old = tally.torn / 200;
     Ok(Cell::new()
-        .judged(format_args!("{} of {} newest lines deleted", tally.lost, tally.lines), tally.lost == 0)
+        .judged(
+            format_args!("{} of {} newest lines deleted", tally.lost, tally.lines),
+            tally.lost == 0,
+        )
         .says(format_args!("{old} older files kept")))
 }

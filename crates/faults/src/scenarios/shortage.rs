@@ -15,7 +15,8 @@ use crate::kit::{self, Outcome};
 use crate::lines;
 use crate::points;
 use crate::report::Cell;
-use crate::scenarios::{Size, logs};
+use crate::scenarios::Size;
+use crate::scenarios::logs::{self, SOON};
 use crate::suite::{Suite, Word};
 use crate::tree::{BOUND, Shape, Tree};
 
@@ -39,7 +40,9 @@ pub fn forks(suite: &Suite, size: &Size) -> Outcome<Cell> {
         let answer = suite.ask(&tree.directory(name)).output();
         answer.is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).contains(what))
     };
-    kit::must("supervisors answer", BOUND, || names.iter().all(|name| asks(name, "want up")))?;
+    kit::must("supervisors answer", BOUND, || {
+        names.iter().all(|name| asks(name, "want up"))
+    })?;
     std::thread::sleep(Duration::from_millis(500));
     for name in &names {
         suite.tell(Word::Down, &tree.directory(name));
@@ -47,11 +50,6 @@ pub fn forks(suite: &Suite, size: &Size) -> Outcome<Cell> {
     let answered = kit::until(Duration::from_millis(1500), || {
         !names.iter().any(|name| asks(name, "want up"))
     });
-    if answered.is_none() {
-        let deaf: Vec<_> = names.iter().filter(|name| asks(name, "want up")).collect();
-        eprintln!("dt-faults: {}: {} of {} are deaf", suite.name, deaf.len(), names.len());
-        eprintln!("{}", tree.said("err"));
-    }
     for name in &names {
         suite.tell(Word::Up, &tree.directory(name));
     }
@@ -62,23 +60,33 @@ pub fn forks(suite: &Suite, size: &Size) -> Outcome<Cell> {
         // Told to end, it lets go of what it traces.
         kit::signal(u32::try_from(tracer)?, Signal::SIGTERM);
     }
-    let up = kit::until(Duration::from_secs(65), || names.iter().all(|name| tree.is_up(name)));
+    let up = kit::until(Duration::from_secs(65), || {
+        names.iter().all(|name| tree.is_up(name))
+    });
     Ok(Cell::new()
-        .judged(format_args!("answers in {}", kit::seconds(answered)), kit::within(answered, 0.5))
-        .judged(format_args!("all up {} after", kit::seconds(up)), kit::within(up, 3.0)))
+        .took("answers", answered, SOON)
+        .took("all up", up, Duration::from_secs(3)))
 }
 
 /// 24 descriptors for 30 services with logs.
 pub fn descriptors(suite: &Suite, _: &Size) -> Outcome<Cell> {
     let tree = Tree::new(suite);
-    let names = tree.services(30, Shape { pause: Duration::from_millis(100), ..Shape::LOGGED })?;
+    let names = tree.services(
+        30,
+        Shape {
+            pause: Duration::from_millis(100),
+            ..Shape::LOGGED
+        },
+    )?;
     let mut words: Vec<OsString> = ["sh", "-c", "ulimit -n 24; exec \"$@\"", "sh"]
         .map(OsString::from)
         .to_vec();
     words.extend(suite.scanner(Path::new("sc")));
     let mut scanner = tree.start(&words)?;
     let is_up = |name: &&String| tree.is_up(name);
-    kit::until(Duration::from_secs(6), || names.iter().all(|name| is_up(&name)));
+    kit::until(Duration::from_secs(6), || {
+        names.iter().all(|name| is_up(&name))
+    });
     if let Some(code) = scanner.ended() {
         return Ok(Cell::new().judged(format_args!("the scanner ends with {code}"), false));
     }
@@ -91,8 +99,7 @@ pub fn descriptors(suite: &Suite, _: &Size) -> Outcome<Cell> {
             let now = tree.supervisors(name);
             !now.is_empty() && !now.iter().any(|pid| old.contains(pid)) && tree.is_up(name)
         });
-        let text = format!("a dead one back after {}", kit::seconds(back));
-        cell = cell.judged(text, kit::within(back, 2.0));
+        cell = cell.took("a dead one back", back, Duration::from_secs(2));
     }
     Ok(cell)
 }
@@ -104,7 +111,10 @@ fn unshared() -> Option<Vec<OsString>> {
         let mut words = way.iter();
         let test = "mount -t tmpfs none /tmp";
         let mut command = Command::new(words.next().copied().unwrap_or("false"));
-        command.args(words).args(["sh", "-c", test]).stderr(Stdio::null());
+        command
+            .args(words)
+            .args(["sh", "-c", test])
+            .stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
     let way = ways.iter().find(works)?;
@@ -129,7 +139,11 @@ pub fn disk(suite: &Suite, _: &Size) -> Outcome<Cell> {
     // Opened for both, it can be opened before anybody reads.
     let mut pipe = fs::File::options().read(true).write(true).open(&fifo)?;
     let keeper = tree.start(&words)?;
-    let place = format!("/proc/{}/root{}/fs", keeper.pid(), tree.scratch.path().display());
+    let place = format!(
+        "/proc/{}/root{}/fs",
+        keeper.pid(),
+        tree.scratch.path().display()
+    );
     let log = Path::new(&place).join("main");
     kit::must("the logger is up", BOUND, || log.join("current").exists())?;
     let filler = Path::new(&place).join("filler");
@@ -138,7 +152,9 @@ pub fn disk(suite: &Suite, _: &Size) -> Outcome<Cell> {
     drop(full);
     let counts = HashMap::from([(logs::IDENTITY.to_owned(), LINES)]);
     let writer = std::thread::spawn(move || {
-        let text: String = (1..=LINES).map(|number| lines::line(logs::IDENTITY, number)).collect();
+        let text: String = (1..=LINES)
+            .map(|number| lines::line(logs::IDENTITY, number))
+            .collect();
         pipe.write_all(text.as_bytes())
     });
     std::thread::sleep(Duration::from_secs(2));
@@ -148,9 +164,10 @@ pub fn disk(suite: &Suite, _: &Size) -> Outcome<Cell> {
     let ended = kit::until(BOUND, || tree.scratch.join("code").exists());
     writer.join().map_err(|_| "the writer panicked")??;
     let tally = lines::tally(&log, &counts);
-    let cell = Cell::new()
-        .judged(format_args!("goes on after {}", kit::seconds(goes_on)), kit::within(goes_on, 0.5))
-        .judged(format_args!("ends with {}", tree.said("code").trim()), ended.is_some());
+    let cell = Cell::new().took("goes on", goes_on, SOON).judged(
+        format_args!("ends with {}", tree.said("code").trim()),
+        ended.is_some(),
+    );
     Ok(logs::tallied(cell, tally))
 }
 
@@ -164,8 +181,12 @@ pub fn read_only(suite: &Suite, _: &Size) -> Outcome<Cell> {
     let directory = tree.directory("s");
     let logger = suite.logger(&directory, 16_384, 10)?;
     let mut cell = Cell::new();
-    let script = "mount --bind sc/s sc/s && mount -o remount,bind,ro sc/s && cd sc/s && exec \"$@\"";
-    for (name, program) in [("supervisor", suite.supervisor(Path::new("."))), ("logger", logger)] {
+    let script =
+        "mount --bind sc/s sc/s && mount -o remount,bind,ro sc/s && cd sc/s && exec \"$@\"";
+    for (name, program) in [
+        ("supervisor", suite.supervisor(Path::new("."))),
+        ("logger", logger),
+    ] {
         let mut words = unshared.clone();
         words.extend(["sh", "-c", script, "sh"].map(OsString::from));
         words.extend(program);

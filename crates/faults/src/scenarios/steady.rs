@@ -62,7 +62,11 @@ pub fn identity(suite: &Suite, _: &Size) -> Outcome<Cell> {
     tree.scratch
         .script("sc/s/log/run", "#!/bin/sh\nexec sleep 1000\n");
     // What we were given ourselves by whoever started us: a sleeper of our own has it.
-    let given = Running::start(tree.command(&["sleep".into(), "1000".into()])?.stdin(Stdio::null()), &tree.scratch);
+    let given = Running::start(
+        tree.command(&["sleep".into(), "1000".into()])?
+            .stdin(Stdio::null()),
+        &tree.scratch,
+    );
     let given = || kit::descriptors(given.pid());
     let _scanner = tree.start(&suite.scanner(Path::new("sc")))?;
     let mut cell = Cell::new();

@@ -1,0 +1,95 @@
+//! The short form of each scenario: what ought to be nought is nought.
+
+use std::process::Command;
+
+use dt_testkit::Suite;
+
+fn harness() -> Command {
+    let suite = Suite::ours();
+    for program in [
+        "svscan",
+        "supervise",
+        "multilog",
+        "svc",
+        "svstat",
+        "svscanctl",
+    ] {
+        let _built = suite.program(program);
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dt-faults"));
+    command.env("RUST_BACKTRACE", "0");
+    command
+}
+
+/// Runs scenarios by parts of their names; gives the table.
+fn table(scenarios: &[&str], check: bool) -> String {
+    let suite = Suite::ours();
+    let mut command = harness();
+    command.arg("--programs").arg(suite.directory());
+    command.args(check.then_some("--check")).args(scenarios);
+    let answer = command.output().unwrap();
+    let table = String::from_utf8_lossy(&answer.stdout).into_owned();
+    let said = String::from_utf8_lossy(&answer.stderr);
+    assert!(answer.status.success(), "{table}\n{said}");
+    table
+}
+
+#[test]
+fn kills_duplicate_no_service() {
+    table(&["kill-sv", "kill-supervise"], true);
+}
+
+#[test]
+fn kills_lose_no_line() {
+    table(&["kill-multilog"], true);
+}
+
+#[test]
+fn a_failing_call_leaves_supervise_in_charge() {
+    table(&["inject-supervise"], true);
+}
+
+#[test]
+fn a_failing_call_leaves_svscan_in_charge() {
+    table(&["inject-svscan"], true);
+}
+
+#[test]
+fn a_failing_call_loses_no_line() {
+    table(&["inject-log"], true);
+}
+
+#[test]
+fn shortage_ends_when_it_ends() {
+    table(
+        &["fork-failure", "fd-exhaustion", "disk-full", "read-only"],
+        true,
+    );
+}
+
+#[test]
+fn floods_and_stops_are_borne() {
+    table(&["control", "log-stopped", "clock-step"], true);
+}
+
+#[test]
+fn the_undisturbed_are_paced_and_clean() {
+    table(&["pacing", "identity"], true);
+}
+
+#[test]
+fn no_status_crashes_or_holds_up_svstat() {
+    let table = table(&["status-reads"], false);
+    assert!(table.contains("34 files, 0 crashes, 0 hangs,"), "{table}");
+}
+
+#[test]
+fn a_short_soak_loses_nothing() {
+    let mut command = harness();
+    command.args(["soak", "--services", "30", "--minutes", "0.3"]);
+    command.arg("--programs").arg(Suite::ours().directory());
+    let answer = command.output().unwrap();
+    let report = String::from_utf8_lossy(&answer.stdout);
+    let said = String::from_utf8_lossy(&answer.stderr);
+    assert!(answer.status.success(), "{report}\n{said}");
+}
