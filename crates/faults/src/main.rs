@@ -52,6 +52,7 @@ enum Long {
 }
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 struct Table {
     /// Where the programs are; ours, beside this one, if not given
     #[arg(long)]

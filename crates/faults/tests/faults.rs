@@ -1,5 +1,10 @@
 //! The short form of each scenario: what ought to be nought is nought.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics with the reason"
+)]
+
 use std::process::Command;
 
 use dt_testkit::Suite;

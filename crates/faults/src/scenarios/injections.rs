@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -86,7 +87,7 @@ fn judge(suite: &Suite, verdicts: Vec<(Point, Outcome<Verdict>)>, lines: bool) -
             wrong += " died without a word";
         }
         if !verdict.tally.is_complete() {
-            wrong += &format!(" {:?}", verdict.tally);
+            let _ = write!(wrong, " {:?}", verdict.tally);
         }
         if !wrong.is_empty() {
             eprintln!("dt-faults: {}: {point}: {}", suite.name, wrong.trim());
@@ -261,7 +262,7 @@ pub fn log(suite: &Suite, size: &Size) -> Outcome<Cell> {
         trace.to_string_lossy().into_owned(),
     ];
     a_log(&tree, &options)?;
-    let points = points::points(&tree.said("trace"), size.faults.map(|some| some * 3));
+    let points = points::points(&tree.said("trace"), size.faults.map(|some| some * 2));
     drop(tree);
     let verdicts = points::at_each(&points, |point| {
         a_log(&Tree::new(suite), &points::injection(point))

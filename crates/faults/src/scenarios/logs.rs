@@ -131,9 +131,9 @@ pub fn stopped(suite: &Suite, _: &Size) -> Outcome<Cell> {
         !tree.loggers("s0").is_empty()
     })?;
     let loggers = tree.loggers("s0");
-    loggers
-        .iter()
-        .for_each(|pid| kit::signal(*pid, Signal::SIGSTOP));
+    for pid in &loggers {
+        kit::signal(*pid, Signal::SIGSTOP);
+    }
     let mut watched = tree.supervisors("s0");
     watched.extend(tree.supervisors("s0/log"));
     watched.push(scanner.pid());
@@ -146,9 +146,9 @@ pub fn stopped(suite: &Suite, _: &Size) -> Outcome<Cell> {
     let after = (usage(&spent), usage(&kit::private));
     suite.tell(Word::Down, &tree.directory("s0"));
     let obeyed = kit::until(Duration::from_secs(2), || tree.copies("s0").is_empty());
-    loggers
-        .iter()
-        .for_each(|pid| kit::signal(*pid, Signal::SIGCONT));
+    for pid in &loggers {
+        kit::signal(*pid, Signal::SIGCONT);
+    }
     let grown = after.1.saturating_sub(before.1);
     let cell = Cell::new()
         .judged(

@@ -30,7 +30,7 @@ impl Size {
         services: 5,
         rounds: 2,
         kills: 40,
-        faults: Some(24),
+        faults: Some(16),
     };
     /// Before a release.
     pub const LONG: Self = Self {

@@ -67,7 +67,6 @@ pub fn identity(suite: &Suite, _: &Size) -> Outcome<Cell> {
             .stdin(Stdio::null()),
         &tree.scratch,
     );
-    let given = || kit::descriptors(given.pid());
     let _scanner = tree.start(&suite.scanner(Path::new("sc")))?;
     let mut cell = Cell::new();
     for directory in ["sc/s", "sc/s/log"] {
@@ -79,16 +78,35 @@ pub fn identity(suite: &Suite, _: &Size) -> Outcome<Cell> {
         };
         kit::must("the service is up", BOUND, || sleeper().is_some())?;
         let pid = sleeper().ok_or("the service is up no more")?;
-        let stray = kit::descriptors(pid).abs_diff(given());
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let signals = ["SigBlk:", "SigIgn:"].iter().filter(|name| {
-            let line = status.lines().find_map(|line| line.strip_prefix(**name));
-            line.is_none_or(|mask| u64::from_str_radix(mask.trim(), 16) != Ok(0))
-        });
-        let masked = signals.count();
+        let (own, given) = (inherited(pid)?, inherited(given.pid())?);
+        let stray = own.descriptors.abs_diff(given.descriptors);
+        let masked = (own.masks ^ given.masks).count_ones();
         cell = cell
             .judged(format_args!("{stray} stray descriptors"), stray == 0)
-            .judged(format_args!("{masked} signal masks"), masked == 0);
+            .judged(
+                format_args!("{masked} signals blocked or ignored"),
+                masked == 0,
+            );
     }
     Ok(cell)
+}
+
+/// What a process has from whoever started it.
+struct Inherited {
+    descriptors: usize,
+    /// Signals that are blocked or ignored.
+    masks: u64,
+}
+
+fn inherited(pid: u32) -> Outcome<Inherited> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let mut masks = 0;
+    for name in ["SigBlk:", "SigIgn:"] {
+        let mask = status.lines().find_map(|line| line.strip_prefix(name));
+        masks |= u64::from_str_radix(mask.ok_or("no signal masks")?.trim(), 16)?;
+    }
+    Ok(Inherited {
+        descriptors: kit::descriptors(pid),
+        masks,
+    })
 }
