@@ -5,12 +5,12 @@ use std::ffi::OsStr;
 use std::io;
 
 use dt_cli::Message;
-use dt_os::descriptor;
-use dt_os::file;
+use dt_os::clock::Moment;
+use dt_os::{descriptor, file, process};
 use dt_settings::{Problem, Setting, Settings};
 
 use crate::PROGRAM;
-use crate::machine::Policy;
+use crate::machine::{PACE, Policy};
 
 /// Has all directories behave as daemontools-encore's, if it is `encore`.
 const COMPATIBLE: &str = "SUPERVISE_COMPAT";
@@ -70,14 +70,35 @@ impl Directory {
     }
 
     fn derived(&self) -> Policy {
-        let present = self.settings.present;
+        let settings = &self.settings;
+        let present = settings.present;
+        let (delay, delay_max) = if present.has(Setting::RestartDelay) {
+            (settings.restart_delay, settings.restart_delay_max)
+        } else {
+            (PACE, PACE.max(settings.restart_delay_max))
+        };
         Policy {
             plain: !present.beyond() && !self.encore,
             start: present.has(Setting::Start),
             stop: present.has(Setting::Stop),
+            finish: present.has(Setting::Finish),
             notify: present.has(Setting::Notify),
             runless: self.is_encores() && !present.has(Setting::Run),
             fails_on_100: self.opted_in(),
+            down: settings.down_signals,
+            reload: settings.reload_signal,
+            kill_after: settings.timeout_kill,
+            kill_group: present.has(Setting::TimeoutKillGroup),
+            finish_limit: settings.timeout_finish,
+            restart: settings.restart,
+            delay,
+            delay_max,
+            stable_after: settings.stable_after,
+            start_limit: settings.start_limit,
+            retry_after: settings.retry_after,
+            tells_ready: false,
+            up_limit: settings.timeout_up,
+            jitter: jitter(),
         }
     }
 
@@ -113,8 +134,32 @@ impl Directory {
         self.opted_in() && !self.settings.present.has(Setting::NoSetsid)
     }
 
+    /// How many deaths are kept.
+    pub(crate) const fn deaths_kept(&self) -> u16 {
+        self.settings.max_death_tally
+    }
+
+    /// How many files make no sense.
+    pub(crate) const fn problems(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// Whether `finish` is told in runit's way.
+    pub(crate) fn finish_as_runit(&self) -> bool {
+        self.settings.present.has(Setting::FinishAsRunit)
+    }
+
     /// Whether `log` is a program.
     pub(crate) fn has_log(&self) -> bool {
         self.settings.present.has(Setting::Log)
     }
+}
+
+/// Not the same in two processes at the same moment: the clock's lowest digits, and
+/// who we are.
+fn jitter() -> u8 {
+    let now = Moment::now().since(Moment::default()).subsec_nanos();
+    let own = process::own_pid().as_raw().unsigned_abs();
+    let mixed = (now ^ own.rotate_left(16)).wrapping_mul(0x9e37_79b9);
+    mixed.to_be_bytes()[0]
 }

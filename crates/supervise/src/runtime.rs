@@ -36,7 +36,7 @@ pub trait World {
     /// `Doubted`.
     fn examine(&mut self, whose: Unit, pid: Pid) -> Event;
     /// Makes a process.
-    fn start(&mut self, whose: Unit, role: Role) -> io::Result<Pid>;
+    fn start(&mut self, state: &State, whose: Unit, role: Role) -> io::Result<Pid>;
     /// Runs `notify`; `state` is the one from which it is to be told no more.
     fn notify(&mut self, state: &State, notice: &Notice) -> io::Result<Pid>;
     /// Tells why a process could not be made.
@@ -228,7 +228,10 @@ fn settle_to(mut state: State, to: To, event: Event, world: &mut impl World) -> 
                 Action::Announce => world.announce(&state),
                 // It died this instant and is reaped next: nothing worth a line.
                 Action::Send(pid, signal) => drop(world.send(to.unit, pid, signal, to.group)),
-                Action::Start(role) => next = Some((to, start(to.unit, role, world))),
+                Action::SendGroup(pid, signal) => {
+                    drop(world.send(to.unit, pid, signal, true));
+                }
+                Action::Start(role) => next = Some((to, start(&state, to.unit, role, world))),
                 Action::Examine(pid) => next = Some((to, world.examine(to.unit, pid))),
                 Action::Probe => world.probe(),
                 Action::Replace => world.replace(&state),
@@ -278,7 +281,7 @@ fn step(state: &mut State, unit: Unit, event: Event, world: &mut impl World) -> 
 fn notice(unit: Unit, role: Role, action: Action) -> Option<Notice> {
     let (role, what, pid) = match action {
         Action::TellStart(pid) => (role, What::Started, pid),
-        Action::TellEnd(role, pid, outcome) => (role, ended(outcome), pid),
+        Action::TellEnd(role, pid, outcome) => (role, outcome.what(), pid),
         _ => return None,
     };
     Some(Notice {
@@ -286,15 +289,6 @@ fn notice(unit: Unit, role: Role, action: Action) -> Option<Notice> {
         what,
         pid: pid.as_raw().unsigned_abs(),
     })
-}
-
-fn ended(outcome: Outcome) -> What {
-    let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
-    match outcome {
-        Outcome::Exited(code) => What::Exited(byte(code)),
-        Outcome::Killed(signal) => What::Killed(byte(signal)),
-        Outcome::Unknown => What::Gone,
-    }
 }
 
 /// The service or the log is done; gives who goes next, or `None` to exit. What
@@ -338,8 +332,8 @@ fn give_notices(state: &mut State, world: &mut impl World) {
     }
 }
 
-fn start(unit: Unit, role: Role, world: &mut impl World) -> Event {
-    match world.start(unit, role) {
+fn start(state: &State, unit: Unit, role: Role, world: &mut impl World) -> Event {
+    match world.start(state, unit, role) {
         Ok(pid) => Event::Started(pid),
         Err(why) => {
             world.warn_of_failed_start(&why);

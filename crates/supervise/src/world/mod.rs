@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use dt_cli::{Message, warn};
@@ -12,8 +13,10 @@ use dt_os::descriptor;
 use dt_os::exec::Image;
 use dt_os::process::{self, Birth, ChildSignal, Launch, Pid};
 use dt_os::signals::Signal;
+use dt_os::usage::{self, Dead};
 use dt_os::wait::{self, Interest};
-use dt_service::deaths::Role;
+use dt_service::deaths::{Death, Ending, Role};
+use dt_service::details::{self, LastDeath};
 use dt_service::record::{LogRecord, More, Notice, What};
 use dt_service::{Incarnation, Place, Record, Want, names};
 
@@ -21,16 +24,19 @@ use crate::PROGRAM;
 use crate::directory::Directory;
 use crate::files::{self, Control};
 use crate::ledger::{self, Ledger};
-use crate::machine::{Event, LOOK, Machine, Outcome, Policy, Process};
+use crate::machine::{Event, LOOK, Machine, Outcome, PACE, Policy, Process};
 use crate::runtime::{Ready, Reaped, World};
 use crate::signals::Signals;
 use crate::state::{State, Unit};
 use crate::takeover;
 use crate::upgrade;
+use deaths::Deaths;
 use people::{People, Person};
 use pipe::LogPipe;
 use status::Bytes;
 
+mod deaths;
+mod detail;
 mod people;
 mod pipe;
 mod status;
@@ -59,11 +65,25 @@ pub(crate) struct Kernel {
     run: Image,
     people: People,
     log: Option<LogPipe>,
+    deaths: Deaths,
+    told: Told,
     /// The record in the status file, as far as it was written in this turn.
     ///
     /// A flood of commands that change nothing is then one write a turn; yet each
     /// command that comes by itself writes, as somebody may have taken the file away.
     written: Option<Bytes>,
+}
+
+/// What the file `details` says that no machine knows.
+#[derive(Default)]
+struct Told {
+    /// Of what it was written last, and how many problems there were.
+    of: Option<(Machine, usize)>,
+    /// Since when the state is what it is, counted from the boot.
+    state: Option<(details::State, Duration)>,
+    ready: Option<Duration>,
+    deaths: u32,
+    last: Option<LastDeath>,
 }
 
 /// What there must be before there can be a [`Kernel`].
@@ -95,6 +115,8 @@ impl Kernel {
             run: Image::inheriting(names::RUN, &[names::RUN])?,
             people: People::new(),
             log: None,
+            deaths: Deaths::default(),
+            told: Told::default(),
             written: None,
         };
         match opened {
@@ -144,6 +166,7 @@ impl Kernel {
         main.remember(fate, record.since, record.since_boot);
         let resumed = takeover::resumed(&record, more.as_ref(), fate, now);
         let resumed = resumed.filter(|(machine, _)| !down || machine.process.pid().is_some());
+        main.role = more.map_or(Role::Run, |more| more.role);
         self.people.main = main;
         if let Some((Process::Doubtful { pid, .. }, _)) =
             resumed.map(|(machine, event)| (machine.process, event))
@@ -193,6 +216,7 @@ impl Kernel {
     ) -> io::Result<Machine> {
         let (fate, mut person) = Person::find(log.service);
         person.remember(fate, log.since, log.since_boot);
+        person.role = Role::Log;
         self.people.log = person;
         if self.log.is_none() {
             self.log = LogPipe::find(log.pipe, [log.service, service]);
@@ -286,18 +310,104 @@ impl Kernel {
         }
     }
 
+    /// Notes the death of one of ours.
+    fn note_death(&mut self, pid: Pid, how: Outcome, dead: Option<Dead>) {
+        let Some(person) = self.people.of(pid) else {
+            return;
+        };
+        let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
+        let ending = match how {
+            Outcome::Exited(code) => Ending::Code(byte(code)),
+            Outcome::Killed(signal) => Ending::Signal(byte(signal)),
+            Outcome::Unknown => Ending::Unknown,
+        };
+        let (label, now) = people::stamp();
+        let cost = dead.map(|dead| dead.usage).unwrap_or_default();
+        let death = Death {
+            at: (label.0.0, label.1),
+            uptime: now.saturating_sub(person.since.1),
+            pid: pid.as_raw().unsigned_abs(),
+            role: person.role,
+            ending,
+            core_dumped: dead.is_some_and(|dead| dead.core_dumped),
+            out_of_memory: false,
+            peak_memory: dead.map_or(0, |dead| dead.peak_memory),
+            user_time: cost.user,
+            system_time: cost.system,
+        };
+        if death.role == Role::Run {
+            self.told.deaths = self.told.deaths.saturating_add(1);
+        }
+        if death.role != Role::Notify {
+            self.told.last = Some(LastDeath {
+                role: death.role,
+                ending,
+                uptime: death.uptime,
+                at: now,
+            });
+        }
+        let capacity = u32::from(self.settings.deaths_kept());
+        let _ = self.deaths.note(&self.place, &death, capacity);
+    }
+
+    /// Writes the file `details`, where there is anything to say and it has changed.
+    fn tell_details(&mut self, state: &State) {
+        let machine = &state.main;
+        let policy = self.settings.known();
+        let problems = self.settings.problems();
+        if policy.plain {
+            if self.told.of.take().is_some() {
+                let _ = std::fs::remove_file(self.place.file(details::NAME));
+            }
+            return;
+        }
+        // One that does not outlast this turn is nothing to tell.
+        let passing = matches!(machine.process, Process::Starting { .. });
+        if passing || self.told.of == Some((*machine, problems)) {
+            return;
+        }
+        let now = clock::since_boot();
+        let known = detail::details(machine, policy);
+        let since = self.told.state.filter(|(state, _)| *state == known.state);
+        let (_, since) = *self.told.state.insert(since.unwrap_or((known.state, now)));
+        self.told.ready = machine.ready.then(|| self.told.ready.unwrap_or(now));
+        let details = details::Details {
+            boot: self.ledger.boot,
+            supervise: self.ledger.supervise.pid,
+            since,
+            ready: self.told.ready,
+            deaths: self.told.deaths,
+            problems: u32::try_from(problems).unwrap_or(u32::MAX),
+            last_death: self.told.last,
+            ..known
+        };
+        // Where it cannot be written, the status says so.
+        if files::replace(&self.place, details::NAME, &details.encode()).is_ok() {
+            self.told.of = Some((*machine, problems));
+        }
+    }
+
     /// Puts a child on record that waits to be let go.
-    fn record_start(&mut self, whose: Unit, child: Pid) {
+    fn record_start(&mut self, state: &State, whose: Unit, child: Pid) {
         let service = ledger::incarnation_of(child);
         let person = self.people.get(whose);
         *person = Person::new();
         person.process = Some(service);
+        person.role = match whose {
+            Unit::Main => state.main.role,
+            Unit::Log => Role::Log,
+            Unit::Notify => Role::Notify,
+        };
         let (since, since_boot) = (person.seconds(), person.since.1);
         // What has been noted before the start, but for the start itself.
         let Some((mut record, mut more)) = self.ledger.last() else {
             return;
         };
-        let started = takeover::started(service, Moment::now());
+        let spacing = match (whose, state.main.role) {
+            (Unit::Main, Role::Run) => self.settings.known().spacing(state.main.early),
+            _ => PACE,
+        };
+        let started = takeover::started(service, Moment::now(), spacing);
         match whose {
             Unit::Main => {
                 more = more.map(takeover::more_started);
@@ -354,6 +464,45 @@ impl Kernel {
             session: self.settings.own_session(),
             caught: self.signals.caught(),
         })
+    }
+
+    /// By s6: the exit code, or 256; the signal, or 0; the service's name; its process.
+    /// By runit: the exit code, or -1; the low byte of what wait(2) gives.
+    fn finish_arguments(&self, main: &Machine) -> Vec<OsString> {
+        let (pid, how) = main.ended.unwrap_or((Pid::from_raw(0), Outcome::Unknown));
+        let program = OsString::from("./finish");
+        if self.settings.finish_as_runit() {
+            let (code, status) = match how {
+                Outcome::Exited(code) => (code, 0),
+                Outcome::Killed(signal) => (-1, signal),
+                Outcome::Unknown => (-1, 0),
+            };
+            return vec![program, code.to_string().into(), status.to_string().into()];
+        }
+        let (code, signal) = match how {
+            Outcome::Exited(code) => (code, 0),
+            Outcome::Killed(signal) => (256, signal),
+            Outcome::Unknown => (256, 0),
+        };
+        vec![
+            program,
+            code.to_string().into(),
+            signal.to_string().into(),
+            self.name(),
+            pid.to_string().into(),
+        ]
+    }
+
+    /// The last component of the directory's name, or that of where we are.
+    fn name(&self) -> OsString {
+        let own = Path::new(&self.directory).file_name().map(OsStr::to_owned);
+        let here = || {
+            std::env::current_dir()
+                .ok()?
+                .file_name()
+                .map(OsStr::to_owned)
+        };
+        own.or_else(here).unwrap_or_default()
     }
 
     fn descriptors(&self, whose: Unit) -> Option<(BorrowedFd<'_>, i32)> {
@@ -415,23 +564,28 @@ impl World for Kernel {
             self.people.log.process = log.service;
         }
         self.write_record(record, more);
+        self.tell_details(state);
     }
 
     fn examine(&mut self, whose: Unit, pid: Pid) -> Event {
         self.people.get(whose).examine(pid)
     }
 
-    fn start(&mut self, whose: Unit, role: Role) -> io::Result<Pid> {
+    fn start(&mut self, state: &State, whose: Unit, role: Role) -> io::Result<Pid> {
         let descriptors = self.descriptors(whose);
         let descriptors = descriptors.as_slice();
         let file = program(whose, role);
         let child = if file == names::RUN {
             self.launch(&self.run, file, descriptors)?
+        } else if role == Role::Finish {
+            let arguments = self.finish_arguments(&state.main);
+            let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
+            self.launch(&Image::inheriting(file, &arguments)?, file, descriptors)?
         } else {
             let image = Image::inheriting(file, &[file])?;
             self.launch(&image, file, descriptors)?
         };
-        self.record_start(whose, child.pid());
+        self.record_start(state, whose, child.pid());
         child.open()
     }
 
@@ -449,6 +603,7 @@ impl World for Kernel {
         let child = self.launch(&image, file, &[])?;
         self.people.notify = Person::new();
         self.people.notify.process = Some(ledger::incarnation_of(child.pid()));
+        self.people.notify.role = Role::Notify;
         let mut after = *state;
         after.notices = after.notices.given(Some(child.pid()), Moment::now());
         let (record, more) = self.record(&after);
@@ -529,17 +684,20 @@ impl World for Kernel {
     }
 
     fn reap(&mut self) -> Option<Reaped> {
-        while let Some((child, ending)) = process::reap() {
-            if self.probe != Some(child) {
-                return Some(Reaped::Died(child, ending.into()));
+        while let Some(dead) = usage::reap() {
+            if self.probe != Some(dead.pid) {
+                let how = Outcome::from(dead.ending);
+                self.note_death(dead.pid, how, Some(dead));
+                return Some(Reaped::Died(dead.pid, how));
             }
             self.probe = None;
-            if ending == process::Ending::Exited(0) {
+            if dead.ending == process::Ending::Exited(0) {
                 return Some(Reaped::Probed);
             }
             self.warn_of_refusal();
         }
         let ended = self.people.take_ended()?;
+        self.note_death(ended, Outcome::Unknown, None);
         Some(Reaped::Died(ended, Outcome::Unknown))
     }
 
