@@ -228,6 +228,16 @@ pub const DIFFERENCES: &[Difference] = &[
                  takes the first over.",
     },
     Difference {
+        case: "svc_illegal_letters_are_bytes",
+        reason: "The letters D, Q and U of ours remember what svc has been told; the original has \
+                 none of them.",
+    },
+    Difference {
+        case: "svc_sends_its_letters_once_each_in_order",
+        reason: "The original does not know the letter 1, which daemontools-encore, and so ours, \
+                 sends USR1 for.",
+    },
+    Difference {
         case: "svc_writes_over_a_plain_file",
         reason: "The original writes its letters over a plain file named control; ours \
                  says that it is none of supervise's.",
@@ -245,6 +255,11 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "svscan_with_child_ignored",
         reason: "Started with CHLD ignored the original never starts a supervise again; \
                  ours does.",
+    },
+    Difference {
+        case: "svstat_numbers",
+        reason: "Of files of 19, 20 and 40 bytes ours tells what daemontools-encore and runit have \
+                 added to them, in encore's words; the original reads 18 bytes of them.",
     },
     Difference {
         case: "svstat_status_is_a_directory",
@@ -298,6 +313,32 @@ pub const FROM_ENCORE: &[Difference] = &[
     Difference {
         case: "setuser_sets_variables",
         reason: "encore documents that setuser sets variables, and does not; ours does.",
+    },
+    Difference {
+        case: "supervisedir",
+        reason: "Where SUPERVISEDIR names another directory, the messages of ours still \
+                 speak of supervise/ok.",
+    },
+    Difference {
+        case: "svc_letters",
+        reason: "What + and L change holds with encore until supervise has read all that is \
+                 there, which may be more than one svc sent; ours puts it back at the end of \
+                 what it sends, and sends no letter that changes nothing.",
+    },
+    Difference {
+        case: "svstat_lengths",
+        reason: "Where the log's part of a status is cut short before its state, encore says \
+                 nothing of that and ours that it is unknown.",
+    },
+    Difference {
+        case: "svstat_usage",
+        reason: "encore refuses letters that it does not know; to ours, as to the original, \
+                 such words are directories.",
+    },
+    Difference {
+        case: "svup_of_what_is_not_there",
+        reason: "encore leaves the directory out of its messages and takes a status that is \
+                 not there for a service that is down; ours names both, and exits 111.",
     },
 ];
 

@@ -72,7 +72,8 @@ impl World for Kernel {
             Open::Append => How::APPEND,
             Open::New => How::CREATE_NEW,
         };
-        self.directory(log)?.open_entry(name, &how.mode(mode))
+        self.directory(log)?
+            .open_entry(name, &how.mode(mode).no_follow())
     }
 
     fn facts(&mut self, log: usize, name: &OsStr) -> io::Result<Option<Facts>> {

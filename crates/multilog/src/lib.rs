@@ -107,7 +107,8 @@ fn open_directory(name: &OsStr) -> Result<Directory, Fatal> {
 
 /// Takes the lock, which is held for life.
 fn lock(directory: &Directory, name: &OsStr) -> Result<File, Fatal> {
-    let open = |how: How| directory.open_entry(OsStr::new("lock"), &how.mode(0o600));
+    // The directory's owner need not be us, and could have us make a file anywhere.
+    let open = |how: How| directory.open_entry(OsStr::new("lock"), &how.mode(0o600).no_follow());
     // One that may not be read can be locked, and that is what it is for.
     let lock = open(How::UPDATE).or_else(|_| open(How::APPEND));
     let lock = lock.and_then(|lock| file::lock_exclusive(&lock, false).map(|()| lock));

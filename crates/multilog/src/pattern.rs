@@ -1,14 +1,14 @@
 //! Patterns: which lines a `+` or `-` is about.
 //!
-//! There are two kinds. After an `F` in the script they are those of the shell.
-//! The others are the original's: a pattern matches a line as a whole, byte by byte, without escapes. `*`
-//! followed by a byte takes everything up to the *first* such byte, and never
-//! thinks better of it; at the end it takes the rest. So matching is one walk
-//! over the line, whatever the pattern.
+//! There are two kinds. After an `F` in the script they are those of the shell, as
+//! fnmatch(3) has them. The others are the original's: a pattern matches a line as a
+//! whole, byte by byte, without escapes. `*` followed by a byte takes everything up
+//! to the *first* such byte, and never thinks better of it; at the end it takes the
+//! rest. So matching is one walk over the line, whatever the pattern.
 
 use std::ffi::{CStr, CString};
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// How much of a line patterns and status files see.
 pub const HORIZON: usize = 1000;
@@ -38,9 +38,17 @@ impl Pattern {
         match self {
             Self::Simple(pattern) => matches(pattern, line),
             Self::Shell(pattern) => {
+                let line = line.get(..HORIZON).unwrap_or(line);
+                let line = memchr(0, line)
+                    .and_then(|end| line.get(..end))
+                    .unwrap_or(line);
+                let wildcards = pattern.to_bytes();
+                if memchr2(b'[', b'\\', wildcards).is_none() {
+                    return wildcards_match(wildcards, line);
+                }
                 let mut text = [0; HORIZON + 1];
-                for (place, byte) in text.iter_mut().zip(line.iter().take(HORIZON)) {
-                    *place = *byte;
+                if let Some(place) = text.get_mut(..line.len()) {
+                    place.copy_from_slice(line);
                 }
                 CStr::from_bytes_until_nul(&text)
                     .is_ok_and(|text| dt_os::fnmatch::matches(pattern, text))
@@ -86,6 +94,49 @@ pub fn matches(pattern: &[u8], line: &[u8]) -> bool {
                 pattern = rest;
             }
         }
+    }
+}
+
+/// As fnmatch(3) without flags, for patterns that have nothing special in them but
+/// `*` and `?`: without a copy of the line that ends in NUL.
+fn wildcards_match(pattern: &[u8], line: &[u8]) -> bool {
+    let (mut pattern, mut line) = (pattern, line);
+    // What follows the last star, and the rest of the line that it has been tried
+    // on. Where that fails the star takes one byte more; those before it need not,
+    // as they have taken as little as they could.
+    let mut retry: Option<(&[u8], &[u8])> = None;
+    loop {
+        match (pattern, line) {
+            ([], []) | ([b'*'], _) => return true,
+            ([b'*', after @ ..], _) => {
+                let Some(rest) = beginning(after, line) else {
+                    return false;
+                };
+                retry = Some((after, rest));
+                (pattern, line) = (after, rest);
+            }
+            ([byte, after @ ..], [first, rest @ ..]) if *byte == b'?' || byte == first => {
+                (pattern, line) = (after, rest);
+            }
+            _ => {
+                let Some((after, [_, rest @ ..])) = retry else {
+                    return false;
+                };
+                let Some(rest) = beginning(after, rest) else {
+                    return false;
+                };
+                retry = Some((after, rest));
+                (pattern, line) = (after, rest);
+            }
+        }
+    }
+}
+
+/// From where on the pattern could match; `None` for nowhere.
+fn beginning<'a>(pattern: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
+    match pattern.first() {
+        None | Some(b'*' | b'?') => Some(line),
+        Some(byte) => line.get(memchr(*byte, line)?..),
     }
 }
 
@@ -136,24 +187,38 @@ mod tests {
         assert!(!matches(b"**", b"ab"));
     }
 
+    /// All words of up to `longest` of these letters.
+    fn words(letters: &'static [u8], longest: u32) -> impl Iterator<Item = Vec<u8>> {
+        (0..=longest).flat_map(move |length| {
+            (0..letters.len().pow(length)).map(move |mut number| {
+                let mut word = Vec::new();
+                for _ in 0..length {
+                    word.push(letters[number % letters.len()]);
+                    number /= letters.len();
+                }
+                word
+            })
+        })
+    }
+
     #[test]
     fn every_short_pattern_does_as_the_slow_rule_on_every_short_line() {
-        let words = |letters: &'static [u8]| {
-            (0..5_u32).flat_map(move |length| {
-                (0..letters.len().pow(length)).map(move |mut number| {
-                    let mut word = Vec::new();
-                    for _ in 0..length {
-                        word.push(letters[number % letters.len()]);
-                        number /= letters.len();
-                    }
-                    word
-                })
-            })
-        };
-        for pattern in words(b"a*b") {
-            for line in words(b"ab*") {
+        for pattern in words(b"a*b", 4) {
+            for line in words(b"ab*", 4) {
                 let (seen, want) = (matches(&pattern, &line), slowly(&pattern, &line));
                 assert_eq!(seen, want, "{pattern:?} {line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_short_pattern_of_wildcards_does_as_the_c_library() {
+        for pattern in words(b"a*?b", 5) {
+            let shell = CString::new(pattern.clone()).unwrap();
+            for line in words(b"ab*", 5) {
+                let text = CString::new(line.clone()).unwrap();
+                let want = dt_os::fnmatch::matches(&shell, &text);
+                assert_eq!(wildcards_match(&pattern, &line), want, "{shell:?} {text:?}");
             }
         }
     }

@@ -25,7 +25,7 @@
 //! | 68 to 71 | deaths that count toward the start limit |
 //! | 72 to 79 | within what time these count, in nanoseconds; 0 is no limit |
 //! | 80 to 83 | problems found in the settings |
-//! | 84 | the last death's program: see [`Role`](crate::deaths::Role); 255 is none |
+//! | 84 | the last death's program: see [`Role`]; 255 is none |
 //! | 85, 86 | how it ended: as bytes 41 and 42 of a slot of `deaths` |
 //! | 87 | 0 |
 //! | 88 to 95 | how long it had lived, in nanoseconds |

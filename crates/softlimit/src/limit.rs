@@ -47,6 +47,7 @@ pub const VARIABLES: &[(&str, Resource)] = &[
 
 /// The limits that an option sets, in order; `None` for a value that is neither
 /// a number nor `=` nor `-`.
+#[must_use]
 pub fn of_option(letter: u8, value: &[u8]) -> Option<impl Iterator<Item = Limit> + use<>> {
     let value = value_of(value)?;
     let resources = resources_of(letter)?;
@@ -96,6 +97,7 @@ fn value_of(text: &[u8]) -> Option<Value> {
 
 impl Limit {
     /// A resource's limit; `None` for a value that is none.
+    #[must_use]
     pub fn new(resource: Resource, value: &[u8]) -> Option<Self> {
         let value = value_of(value)?;
         Some(Self { resource, value })

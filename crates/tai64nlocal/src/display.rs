@@ -51,7 +51,7 @@ impl<Z: Zone> Display<Z> {
     }
 
     #[cfg(test)]
-    pub fn zone(&self) -> &Z {
+    pub(crate) fn zone(&self) -> &Z {
         &self.zone
     }
 
@@ -191,7 +191,7 @@ fn digit(number: u32) -> u8 {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
     use dt_os::local_time::LocalTime;
 

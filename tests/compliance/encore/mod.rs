@@ -1,6 +1,8 @@
 //! What daemontools-encore adds.
 
+mod clients;
 mod ids;
 mod limits;
 mod multilog;
+mod svup;
 mod variables;

@@ -11,12 +11,13 @@ use crate::harness::{bytes, check, unprivileged};
 use crate::service::{make_fifo, open};
 
 /// The two FIFOs of a supervise that is not there, with their readers.
-struct Fifos {
-    control: File,
+pub struct Fifos {
+    /// What has been written to it can be read here.
+    pub control: File,
     _ok: File,
 }
 
-fn fifos(scratch: &Scratch, service: &str) -> Fifos {
+pub fn fifos(scratch: &Scratch, service: &str) -> Fifos {
     let directory = scratch.directory(format!("{service}/supervise"));
     let [control, ok] = ["control", "ok"].map(|name| {
         let path = directory.join(name);
@@ -27,7 +28,7 @@ fn fifos(scratch: &Scratch, service: &str) -> Fifos {
 }
 
 /// What has been written into a FIFO.
-fn received(fifo: &mut File) -> Vec<u8> {
+pub fn received(fifo: &mut File) -> Vec<u8> {
     let mut bytes = Vec::new();
     let _ = fifo.read_to_end(&mut bytes);
     bytes
@@ -221,7 +222,7 @@ const STATUS: [u8; 18] = [0; 18];
 const EPOCH: u64 = (1 << 62) + 10;
 
 /// A status file: a stamp this many seconds ago, a pid, and the last two bytes.
-fn status(ago: i64, pid: u32, paused: u8, want: u8) -> Vec<u8> {
+pub fn status(ago: i64, pid: u32, paused: u8, want: u8) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let stamp = EPOCH.wrapping_add(now.as_secs()).wrapping_add_signed(-ago);
     let mut bytes = stamp.to_be_bytes().to_vec();
@@ -232,7 +233,7 @@ fn status(ago: i64, pid: u32, paused: u8, want: u8) -> Vec<u8> {
 }
 
 /// Numbers of seconds near `about` become that number and a plus sign.
-fn roughly(line: &str, about: &[u64]) -> String {
+pub fn roughly(line: &str, about: &[u64]) -> String {
     let words = line.split(' ').map(|word| {
         let number: Option<u64> = word.parse().ok();
         let near = number.and_then(|number| {
@@ -300,7 +301,9 @@ fn svstat_numbers() {
         );
         row(
             "40 bytes, as encore's",
-            &status(1000, 5, 1, b'd').repeat(3)[..40],
+            &[&status(1000, 5, 1, b'd')[..], b"\x04\0"]
+                .concat()
+                .repeat(2),
         );
         let nanoseconds = {
             let mut bytes = status(1000, 5, 0, b'u');

@@ -1,7 +1,7 @@
 //! svscan, supervise, svc, svok, svstat and their kin.
 
 mod children;
-mod clients;
+pub mod clients;
 mod control;
 mod errors;
 mod interchange;

@@ -1,0 +1,5 @@
+//! The program `svdt`.
+
+fn main() -> dt_cli::Exit {
+    dt_cli::program(svdt::run)
+}

@@ -1,0 +1,5 @@
+//! The program `svup`.
+
+fn main() -> dt_cli::Exit {
+    dt_cli::program(svup::run)
+}
