@@ -96,7 +96,7 @@ impl Directory {
             stable_after: settings.stable_after,
             start_limit: settings.start_limit,
             retry_after: settings.retry_after,
-            tells_ready: false,
+            tells_ready: settings.notification_fd.is_some(),
             up_limit: settings.timeout_up,
             jitter: jitter(),
         }
@@ -132,6 +132,11 @@ impl Directory {
     /// Whether each process has a session of its own.
     pub(crate) fn own_session(&self) -> bool {
         self.opted_in() && !self.settings.present.has(Setting::NoSetsid)
+    }
+
+    /// The descriptor on which `run` says that it is ready.
+    pub(crate) const fn notification(&self) -> Option<i32> {
+        self.settings.notification_fd
     }
 
     /// How many deaths are kept.

@@ -73,6 +73,8 @@ pub struct Ready {
     pub control: bool,
     /// What signals have come to say, where they are obeyed.
     pub told: &'static [Command],
+    /// The service has said that it is ready.
+    pub ready: bool,
 }
 
 /// A child that was reaped.
@@ -130,6 +132,9 @@ fn turn(
     let ready = world.wait(burial.into_iter().chain(state.deadline()).min());
     *unburied |= ready.children;
     state = bury(state, unburied, world)?;
+    if ready.ready {
+        state = settle(state, Unit::Main, Event::Ready, world)?;
+    }
     for command in ready.told {
         state = settle(state, Unit::Main, Event::Control(*command), world)?;
     }

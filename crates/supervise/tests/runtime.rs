@@ -138,6 +138,7 @@ impl World for Scripted {
             children: turn.death,
             control: !turn.control.is_empty(),
             told: &[],
+            ready: false,
         }
     }
 

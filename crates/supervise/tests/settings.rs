@@ -255,3 +255,40 @@ fn a_value_without_sense_is_told_once_and_leaves_the_default() {
     );
     assert!(said.contains(": using never\n"), "{said}");
 }
+
+#[test]
+fn a_service_says_on_notification_fd_that_it_is_ready() {
+    let service = Service::new("read x < gate; echo yes >&4; echo run >> events; exec sleep 1000");
+    dt_os::file::make_fifo(service.scratch.join("d/gate"), 0o600).unwrap();
+    service.setting("notification-fd", "4");
+    let mut first = service.start();
+    service.until_detail(State::Starting, Reason::None);
+    service.until_up();
+    assert_eq!(service.details().unwrap().ready, None);
+    // A supervise that is killed meanwhile does not make it deaf.
+    kill(&mut first);
+    let mut second = service.start();
+    service.until_there();
+    fs::write(service.scratch.join("d/gate"), "x\n").unwrap();
+    service.until_detail(State::Running, Reason::None);
+    assert!(service.details().unwrap().ready.is_some());
+    kill(&mut second);
+    let _third = service.start();
+    service.until_there();
+    assert!(service.details().unwrap().ready.is_some(), "forgets it");
+    service.send("k");
+    until("another one is not ready", || {
+        service.details().unwrap().ready.is_none()
+    });
+}
+
+#[test]
+fn a_service_that_is_not_ready_in_time_is_stopped_and_started_again() {
+    let service = Service::new("echo run >> events; exec sleep 1000");
+    service.setting("notification-fd", "5");
+    service.setting("timeout-up", "100ms");
+    service.setting("restart-delay", "10ms");
+    let _running = service.start();
+    until("it is started again", || service.words("events").len() > 1);
+    assert_eq!(service.deaths()[0].ending, Ending::Signal(15));
+}

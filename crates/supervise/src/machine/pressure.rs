@@ -3,6 +3,7 @@
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_os::signals::Signal;
+use dt_service::deaths::Role;
 use dt_service::details;
 
 use super::{Action, Machine, Next, Plan, Policy, Process};
@@ -82,7 +83,7 @@ impl Machine {
     /// The service says that it is ready.
     pub(super) fn is_ready(self) -> Next {
         match self.process {
-            Process::Running { .. } if !self.ready => {
+            Process::Running { .. } if !self.ready && self.role == Role::Run => {
                 let next = Self {
                     ready: true,
                     up_by: None,

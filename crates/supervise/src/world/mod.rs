@@ -33,12 +33,14 @@ use crate::upgrade;
 use deaths::Deaths;
 use people::{People, Person};
 use pipe::LogPipe;
+use ready::ReadyPipe;
 use status::Bytes;
 
 mod deaths;
 mod detail;
 mod people;
 mod pipe;
+mod ready;
 mod status;
 mod words;
 
@@ -65,6 +67,8 @@ pub(crate) struct Kernel {
     run: Image,
     people: People,
     log: Option<LogPipe>,
+    /// On which the service is to say that it is ready, as long as it has not.
+    ready: Option<ReadyPipe>,
     deaths: Deaths,
     told: Told,
     /// The record in the status file, as far as it was written in this turn.
@@ -115,6 +119,7 @@ impl Kernel {
             run: Image::inheriting(names::RUN, &[names::RUN])?,
             people: People::new(),
             log: None,
+            ready: None,
             deaths: Deaths::default(),
             told: Told::default(),
             written: None,
@@ -168,6 +173,11 @@ impl Kernel {
         let resumed = resumed.filter(|(machine, _)| !down || machine.process.pid().is_some());
         main.role = more.map_or(Role::Run, |more| more.role);
         self.people.main = main;
+        if let (Some(number), Some(service)) = (self.settings.notification(), record.service)
+            && fate == takeover::Fate::Lives
+        {
+            self.ready = ReadyPipe::find(service, number).ok();
+        }
         if let Some((Process::Doubtful { pid, .. }, _)) =
             resumed.map(|(machine, event)| (machine.process, event))
         {
@@ -505,6 +515,16 @@ impl Kernel {
         own.or_else(here).unwrap_or_default()
     }
 
+    /// Whether the service has said that it is ready; after that, and after its end,
+    /// it is not listened to.
+    fn hear(&mut self) -> bool {
+        let says_so = self.ready.as_ref().map_or(Some(false), ReadyPipe::says_so);
+        if says_so != Some(false) {
+            self.ready = None;
+        }
+        says_so == Some(true)
+    }
+
     fn descriptors(&self, whose: Unit) -> Option<(BorrowedFd<'_>, i32)> {
         let pipe = self.log.as_ref()?;
         match whose {
@@ -572,7 +592,15 @@ impl World for Kernel {
     }
 
     fn start(&mut self, state: &State, whose: Unit, role: Role) -> io::Result<Pid> {
-        let descriptors = self.descriptors(whose);
+        let pipe = self.descriptors(whose);
+        let tells = self.settings.notification();
+        let tells = tells.filter(|_| (whose, role) == (Unit::Main, Role::Run));
+        let ready = tells.map(|number| ReadyPipe::new(number).map(|ends| (number, ends)));
+        let ready = ready.transpose()?;
+        let say = ready
+            .as_ref()
+            .map(|(number, (_, end))| (end.as_fd(), *number));
+        let descriptors: Vec<_> = pipe.into_iter().chain(say).collect();
         let descriptors = descriptors.as_slice();
         let file = program(whose, role);
         let child = if file == names::RUN {
@@ -585,6 +613,9 @@ impl World for Kernel {
             let image = Image::inheriting(file, &[file])?;
             self.launch(&image, file, descriptors)?
         };
+        if whose == Unit::Main {
+            self.ready = ready.map(|(_, (ours, _))| ours);
+        }
         self.record_start(state, whose, child.pid());
         child.open()
     }
@@ -661,15 +692,18 @@ impl World for Kernel {
             main,
             log,
             notify,
+            self.ready.as_ref().map(AsFd::as_fd),
         ];
         let watched = watched.map(|fd| fd.map(|fd| (fd, Interest::Readable)));
-        let Ok([signal, control, main, log, notify]) = wait::until_ready(watched, deadline) else {
+        let Ok([signal, control, main, log, notify, ready]) = wait::until_ready(watched, deadline)
+        else {
             // The kernel is out of memory. Looking everywhere is always right.
             std::thread::sleep(BREATH);
             return Ready {
                 children: true,
                 control: true,
                 told: &[],
+                ready: false,
             };
         };
         // Before the children are looked at: the signal of one that dies in
@@ -680,6 +714,7 @@ impl World for Kernel {
             children: signal || ended,
             control,
             told,
+            ready: ready && self.hear(),
         }
     }
 
