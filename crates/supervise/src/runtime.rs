@@ -66,6 +66,10 @@ pub trait World {
 
 /// What there is to look at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each may be so with any of the others"
+)]
 pub struct Ready {
     /// Children may have died.
     pub children: bool,
@@ -75,6 +79,8 @@ pub struct Ready {
     pub told: &'static [Command],
     /// The service has said that it is ready.
     pub ready: bool,
+    /// Something may have changed about the services that it needs.
+    pub neighbours: bool,
 }
 
 /// A child that was reaped.
@@ -134,6 +140,9 @@ fn turn(
     state = bury(state, unburied, world)?;
     if ready.ready {
         state = settle(state, Unit::Main, Event::Ready, world)?;
+    }
+    if ready.neighbours {
+        state = settle(state, Unit::Main, Event::Neighbours, world)?;
     }
     for command in ready.told {
         state = settle(state, Unit::Main, Event::Control(*command), world)?;

@@ -81,6 +81,10 @@ pub struct Noted {
 #[must_use]
 pub fn noted(machine: &Machine, service: Option<Incarnation>) -> Noted {
     let not_before = match machine.process {
+        Process::Waiting {
+            why: Reason::Dependency,
+            ..
+        } => machine.not_before,
         Process::Waiting { until, .. } if !matches!(machine.role, Role::Stop | Role::Finish) => {
             until.max(machine.not_before)
         }
@@ -244,6 +248,7 @@ fn with_counts(machine: Machine, counts: &Counts) -> Machine {
 pub fn resumed(
     record: &Record,
     more: Option<&More>,
+    policy: &Policy,
     fate: Fate,
     now: Moment,
 ) -> Option<(Machine, Event)> {
@@ -255,6 +260,8 @@ pub fn resumed(
     let not_before = Moment::at(record.not_before).min(now.plus(longest));
     let paused = record.paused;
     let goes_on = more.is_some_and(|more| more.up || more.role != Role::Run);
+    // Who was to exit does not come back for nothing.
+    let goes_on = goes_on && (!record.leaving || policy.stop || policy.finish);
     let mut event = Event::Boot;
     // What follows a death is not paced.
     let tidies = |more: &More| matches!(more.role, Role::Stop | Role::Finish);
@@ -324,7 +331,7 @@ pub fn resumed_log(log: &LogRecord, fate: Fate, now: Moment) -> Machine {
         since_boot: log.since_boot,
         not_before: log.not_before,
     };
-    let resumed = resumed(&record, None, fate, now);
+    let resumed = resumed(&record, None, &Policy::PLAIN, fate, now);
     resumed.map_or(Machine::new(log.want), |(machine, _)| machine)
 }
 

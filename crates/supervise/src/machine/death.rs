@@ -196,7 +196,13 @@ impl Machine {
 
     /// Down until somebody says otherwise, or until it is tried again, as it cannot go
     /// well. `stop` is not for that.
-    fn fail(self, cause: details::Reason, at: Moment, policy: &Policy, plan: Plan) -> Next {
+    pub(super) fn fail(
+        self,
+        cause: details::Reason,
+        at: Moment,
+        policy: &Policy,
+        plan: Plan,
+    ) -> Next {
         let failed = Self {
             process: Process::Down,
             role: Role::Run,

@@ -8,7 +8,10 @@ use dt_service::Want;
 use dt_service::deaths::Role;
 use dt_service::details;
 
-use super::{Action, Machine, Next, Outcome, PACE, Plan, Policy, Pressure, Process, Reason};
+use super::{
+    Action, LOOK_AROUND, Machine, Needs, Next, Outcome, PACE, Plan, Policy, Pressure, Process,
+    Reason,
+};
 
 /// The longest wait after a failed fork; the original always waits that long.
 const LONGEST_RETRY_SECONDS: u64 = 60;
@@ -37,6 +40,9 @@ impl Machine {
     pub(super) fn go_on(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
         match self.role {
             _ if self.failed => self.come_up(at, policy, plan),
+            Role::Run | Role::Start if !self.up && policy.needs != Needs::Met => {
+                self.wait_for_others(at, policy, plan)
+            }
             Role::Run if policy.runless => self.without_run(at, policy, plan),
             Role::Stop if !policy.stop => self.is_down(at, policy, plan),
             Role::Start if !policy.start => Self {
@@ -49,6 +55,24 @@ impl Machine {
             }
             Role::Stop | Role::Finish => self.launch(plan),
             _ => self.launch_paced(at, plan),
+        }
+    }
+
+    /// Not beside what it needs, nor without it.
+    fn wait_for_others(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
+        match (self.process, policy.needs) {
+            (Process::Starting { .. } | Process::Running { .. } | Process::Doubtful { .. }, _) => {
+                (self, plan)
+            }
+            (_, Needs::Failed) => self.fail(details::Reason::Dependency, at, policy, plan),
+            (_, Needs::Ring) => self.fail(details::Reason::Cycle, at, policy, plan),
+            (_, Needs::Met | Needs::Unmet) => {
+                let process = Process::Waiting {
+                    until: at.plus(LOOK_AROUND),
+                    why: Reason::Dependency,
+                };
+                (Self { process, ..self }, plan)
+            }
         }
     }
 
@@ -93,7 +117,7 @@ impl Machine {
                 ..
             } => failures,
             Process::Waiting {
-                why: Reason::Pace | Reason::Retry,
+                why: Reason::Pace | Reason::Retry | Reason::Dependency,
                 ..
             }
             | Process::Down => 0,

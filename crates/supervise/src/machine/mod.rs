@@ -36,7 +36,7 @@ use dt_service::deaths::Role;
 use dt_service::details;
 use dt_service::{Command, Want};
 
-pub use policy::Policy;
+pub use policy::{Needs, Policy};
 pub use pressure::Pressure;
 pub use process::{Outcome, Process, Reason};
 
@@ -47,8 +47,16 @@ pub const PACE: Duration = Duration::from_millis(1020);
 /// From one look at a process that may be the service's to the next.
 pub const LOOK: Duration = PACE;
 
+/// From one look at the services that this one needs to the next, where no event
+/// comes in between.
+pub const LOOK_AROUND: Duration = Duration::from_mins(1);
+
 /// All that `supervise` knows about its service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each goes with any of the others"
+)]
 pub struct Machine {
     /// The service's process.
     pub process: Process,
@@ -111,6 +119,8 @@ pub enum Event {
     Probed,
     /// The service says that it is ready.
     Ready,
+    /// Something may have changed about the services that this one needs.
+    Neighbours,
     /// Time has passed.
     Due,
 }
@@ -264,6 +274,7 @@ impl Machine {
             Event::Upgrade => (self, Plan::NOTHING.then(Action::Probe)),
             Event::Probed => (self, Plan::NOTHING.then(Action::Replace)),
             Event::Ready => self.is_ready(),
+            Event::Neighbours => self.look_around(at, policy),
             Event::Due => self.due(at, policy),
         };
         let Plan(actions) = plan;
@@ -296,6 +307,20 @@ impl Machine {
             | Process::Waiting { .. }
             | Process::Down
             | Process::Starting { .. } => (self, Plan::NOTHING),
+        }
+    }
+
+    fn look_around(self, at: Moment, policy: &Policy) -> Next {
+        match self.process {
+            Process::Waiting {
+                why: Reason::Dependency,
+                ..
+            } => self.go_on(at, policy, Plan::NOTHING),
+            Process::Waiting { .. }
+            | Process::Down
+            | Process::Starting { .. }
+            | Process::Running { .. }
+            | Process::Doubtful { .. } => (self, Plan::NOTHING),
         }
     }
 

@@ -5,6 +5,19 @@ use dt_settings::{DownSignals, Restart, StartLimit};
 
 use super::PACE;
 
+/// Whether the services that this one needs are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Needs {
+    /// They are, or there are none.
+    Met,
+    /// One is not ready yet.
+    Unmet,
+    /// One has failed, or there is no such service.
+    Failed,
+    /// One needs this one first.
+    Ring,
+}
+
 /// What the service directory says, as it is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
@@ -27,6 +40,8 @@ pub struct Policy {
     pub runless: bool,
     /// A process that exits with 100 has failed.
     pub fails_on_100: bool,
+    /// The services that are to be there first.
+    pub needs: Needs,
     /// What a service is told to stop with.
     pub down: DownSignals,
     /// What a service is told to read its configuration again with.
@@ -68,6 +83,7 @@ impl Policy {
         notify: false,
         runless: false,
         fails_on_100: false,
+        needs: Needs::Met,
         down: DownSignals::TERM,
         reload: Signal::SIGHUP,
         kill_after: None,

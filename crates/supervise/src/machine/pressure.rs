@@ -35,11 +35,11 @@ impl Machine {
         let first = steps.first().map_or(Signal::SIGTERM, |step| step.signal);
         if self.pressure == Pressure::default() {
             let wait = steps.first().filter(|_| steps.len() > 1);
-            self.pressure = Pressure {
-                sent: 1,
-                next: wait.map(|step| at.plus(step.wait)),
-                kill: policy.kill_after.map(|after| at.plus(after)),
-            };
+            let next = wait.map(|step| at.plus(step.wait));
+            let kill = policy.kill_after.map(|after| at.plus(after));
+            // With neither there is nothing to remember.
+            let sent = u8::from(next.is_some() || kill.is_some());
+            self.pressure = Pressure { sent, next, kill };
         }
         let plan = plan
             .then(Action::Send(pid, first))

@@ -72,6 +72,8 @@ pub enum Reason {
     },
     /// It has failed, and is tried again.
     Retry,
+    /// A service that it needs is not ready; it is looked at again then in any case.
+    Dependency,
 }
 
 /// How a process ended.

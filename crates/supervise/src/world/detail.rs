@@ -68,6 +68,7 @@ const fn waiting(machine: &Machine, why: Why) -> Reason {
     match why {
         Why::ForkFailed { .. } => Reason::NoFork,
         Why::Retry => Reason::Retry,
+        Why::Dependency => Reason::Dependency,
         Why::Pace if machine.early > 1 => Reason::Backoff,
         Why::Pace => Reason::Spacing,
     }

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ use crate::PROGRAM;
 use crate::directory::Directory;
 use crate::files::{self, Control};
 use crate::ledger::{self, Ledger};
-use crate::machine::{Event, LOOK, Machine, Outcome, PACE, Policy, Process};
+use crate::machine::{Event, LOOK, Machine, Outcome, PACE, Policy, Process, Reason};
+use crate::neighbours::Neighbours;
 use crate::runtime::{Ready, Reaped, World};
 use crate::signals::Signals;
 use crate::state::{State, Unit};
@@ -169,7 +171,8 @@ impl Kernel {
         let now = Moment::now();
         let (fate, mut main) = Person::find(record.service);
         main.remember(fate, record.since, record.since_boot);
-        let resumed = takeover::resumed(&record, more.as_ref(), fate, now);
+        let policy = self.settings.known();
+        let resumed = takeover::resumed(&record, more.as_ref(), policy, fate, now);
         let resumed = resumed.filter(|(machine, _)| !down || machine.process.pid().is_some());
         main.role = more.map_or(Role::Run, |more| more.role);
         self.people.main = main;
@@ -308,7 +311,7 @@ impl Kernel {
         })
     }
 
-    fn write_record(&mut self, record: Record, more: Option<More>) {
+    fn write_record(&mut self, record: Record, more: Option<&More>) {
         match self.ledger.write(record, more) {
             Ok(()) => self.unrecorded = false,
             Err(why) => {
@@ -389,12 +392,21 @@ impl Kernel {
             deaths: self.told.deaths,
             problems: u32::try_from(problems).unwrap_or(u32::MAX),
             last_death: self.told.last,
+            about: self.about(known.reason),
             ..known
         };
         // Where it cannot be written, the status says so.
         if files::replace(&self.place, details::NAME, &details.encode()).is_ok() {
             self.told.of = Some((*machine, problems));
         }
+    }
+
+    /// The service that `reason` is about, if any.
+    fn about(&self, reason: details::Reason) -> details::Text<255> {
+        let about = matches!(reason, details::Reason::Dependency | details::Reason::Cycle);
+        let neighbours = self.settings.known_neighbours().filter(|_| about);
+        let name = neighbours.map(|neighbours| neighbours.about().as_bytes());
+        details::Text::new(name.unwrap_or_default())
     }
 
     /// Puts a child on record that waits to be let go.
@@ -447,7 +459,7 @@ impl Kernel {
             }
             Unit::Notify => {}
         }
-        self.write_record(record, more);
+        self.write_record(record, more.as_ref());
     }
 
     /// Has the program at `file` started as a child that waits to be let go.
@@ -513,6 +525,13 @@ impl Kernel {
                 .map(OsStr::to_owned)
         };
         own.or_else(here).unwrap_or_default()
+    }
+
+    fn look_around(&self) -> bool {
+        if let Some(neighbours) = self.settings.known_neighbours() {
+            neighbours.fetch();
+        }
+        true
     }
 
     /// Whether the service has said that it is ready; after that, and after its end,
@@ -583,8 +602,18 @@ impl World for Kernel {
         if let Some(log) = more.and_then(|more| more.log) {
             self.people.log.process = log.service;
         }
-        self.write_record(record, more);
+        self.write_record(record, more.as_ref());
         self.tell_details(state);
+        let waits = matches!(
+            state.main.process,
+            Process::Waiting {
+                why: Reason::Dependency,
+                ..
+            }
+        );
+        if !waits {
+            self.settings.rest();
+        }
     }
 
     fn examine(&mut self, whose: Unit, pid: Pid) -> Event {
@@ -638,7 +667,7 @@ impl World for Kernel {
         let mut after = *state;
         after.notices = after.notices.given(Some(child.pid()), Moment::now());
         let (record, more) = self.record(&after);
-        self.write_record(record, more);
+        self.write_record(record, more.as_ref());
         child.open()
     }
 
@@ -685,6 +714,7 @@ impl World for Kernel {
         let look = self.people.must_be_looked_at();
         let look = look.then(|| Moment::now().plus(LOOK));
         let deadline = deadline.into_iter().chain(look).min();
+        let neighbours = self.settings.known_neighbours();
         let [main, log, notify] = self.people.watched();
         let watched = [
             Some(self.signals.as_fd()),
@@ -693,9 +723,11 @@ impl World for Kernel {
             log,
             notify,
             self.ready.as_ref().map(AsFd::as_fd),
+            neighbours.and_then(Neighbours::watched),
         ];
         let watched = watched.map(|fd| fd.map(|fd| (fd, Interest::Readable)));
-        let Ok([signal, control, main, log, notify, ready]) = wait::until_ready(watched, deadline)
+        let Ok([signal, control, main, log, notify, ready, around]) =
+            wait::until_ready(watched, deadline)
         else {
             // The kernel is out of memory. Looking everywhere is always right.
             std::thread::sleep(BREATH);
@@ -704,6 +736,7 @@ impl World for Kernel {
                 control: true,
                 told: &[],
                 ready: false,
+                neighbours: true,
             };
         };
         // Before the children are looked at: the signal of one that dies in
@@ -715,6 +748,7 @@ impl World for Kernel {
             control,
             told,
             ready: ready && self.hear(),
+            neighbours: around && self.look_around(),
         }
     }
 
@@ -759,8 +793,11 @@ impl World for Kernel {
             self.warn_of_record("write", &dt_os::Errno::EIO.into());
             return;
         }
-        let mut kept = vec![&self.lock, &self.control.reader, ok];
-        kept.extend(self.log.iter().filter_map(LogPipe::ends).flatten());
+        let mut kept = vec![self.lock.as_fd(), self.control.reader.as_fd(), ok.as_fd()];
+        let pipe = self.log.iter().filter_map(LogPipe::ends).flatten();
+        kept.extend(pipe.map(AsFd::as_fd));
+        let neighbours = self.settings.known_neighbours();
+        kept.extend(neighbours.map(|neighbours| neighbours.scan().as_fd()));
         let why = upgrade::become_installed(&self.directory, self.ledger.version(), &kept);
         self.warn_of_upgrade(&why);
     }
