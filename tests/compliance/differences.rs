@@ -184,6 +184,11 @@ pub const DIFFERENCES: &[Difference] = &[
                  may not be searched; ours says that the file does not exist.",
     },
     Difference {
+        case: "service_directory_is_removed",
+        reason: "The original tries for ever to start a service whose directory was removed, and \
+                 cannot be told to end; ours ends once the service has.",
+    },
+    Difference {
         case: "setlock_without_standard_error",
         reason: "Started without standard error the original writes its messages into the \
                  lock; ours keeps the lock clear of it.",
@@ -216,6 +221,16 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "supervise_directory_by_a_long_link",
         reason: "The original gives up where supervise is a link to a name of 256 bytes or \
                  more; ours follows it.",
+    },
+    Difference {
+        case: "supervise_directory_is_removed",
+        reason: "The original cannot write its status any more once supervise/ was removed, and is \
+                 out of reach; ours makes it anew.",
+    },
+    Difference {
+        case: "supervise_directory_is_removed_and_another_supervise_started",
+        reason: "The original starts a second copy where supervise/ was removed under the first; \
+                 ours locks the service directory as well, and begins none.",
     },
     Difference {
         case: "supervise_files",

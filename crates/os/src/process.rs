@@ -229,6 +229,17 @@ pub enum Ending {
     Killed(i32),
 }
 
+impl Ending {
+    /// From what wait(2) calls the status of a process that has ended.
+    pub(crate) const fn from_status(status: i32) -> Self {
+        if libc::WIFSIGNALED(status) {
+            Self::Killed(libc::WTERMSIG(status))
+        } else {
+            Self::Exited(libc::WEXITSTATUS(status))
+        }
+    }
+}
+
 /// Reaps one dead child, whichever it is, without waiting; `None` where none is
 /// dead (or there is none at all).
 #[must_use]
@@ -264,12 +275,7 @@ fn wait(which: libc::pid_t, flags: libc::c_int) -> io::Result<Option<(Pid, Endin
         return Ok(None);
     }
     // Stopped and continued children are not asked for, so it has ended.
-    let ending = if libc::WIFSIGNALED(status) {
-        Ending::Killed(libc::WTERMSIG(status))
-    } else {
-        Ending::Exited(libc::WEXITSTATUS(status))
-    };
-    Ok(Some((Pid::from_raw(pid), ending)))
+    Ok(Some((Pid::from_raw(pid), Ending::from_status(status))))
 }
 
 /// Whether `pid` is a child of ours, alive or not yet reaped.

@@ -14,6 +14,7 @@ use dt_os::clock::Moment;
 use dt_os::exec::Image;
 use dt_os::file::How;
 use dt_os::herd::Herd;
+use dt_os::holders::{Holder, Holders};
 use dt_os::process::{ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
 use dt_os::wait::{self, Interest};
@@ -25,7 +26,7 @@ use crate::control::Control;
 use crate::machine::{Half, Logs, Words};
 use crate::paths::Watched;
 use crate::runtime::{Content, Presence, Request, World};
-use crate::survivors::{self, Found, Locks, Survivor};
+use crate::survivors::{self, Survivor, supervisor_of};
 use crate::table::{Identity, Table, Trouble};
 use crate::{control, upgrade};
 
@@ -52,7 +53,7 @@ pub struct Kernel {
     watched: Option<Watched>,
     mounts: Option<Mounts>,
     mounts_changed: bool,
-    locks: Locks,
+    locks: Holders,
     strangers: Strangers,
     control: Option<Control>,
     /// As process 1: the signals that ask for an orderly stop.
@@ -113,7 +114,7 @@ impl Kernel {
             watched: Watched::new().ok(),
             mounts: Mounts::new().ok(),
             mounts_changed: false,
-            locks: Locks::default(),
+            locks: Holders::default(),
             strangers: Strangers::default(),
             control,
             endings: endings(),
@@ -126,9 +127,11 @@ impl Kernel {
     fn living_pipe(&mut self, name: &OsStr) -> Option<survivors::Ends> {
         let halves = [(Half::Main, 1), (Half::Log, 0)];
         let of_supervises = halves.into_iter().find_map(|(half, number)| {
-            match self.locks.supervisor_of(&directory_of(half, name)) {
-                Found::Living(survivor) => survivors::pipe_of(&survivor, number),
-                Found::Nobody | Found::Unknown(_) => None,
+            match supervisor_of(&mut self.locks, &directory_of(half, name)) {
+                Holder::Process(pid, process) => {
+                    survivors::pipe_of(&Survivor { pid, process }, number)
+                }
+                Holder::Nobody | Holder::Unknown(_) => None,
             }
         });
         of_supervises.or_else(|| {
@@ -191,7 +194,7 @@ impl World for Kernel {
         }
         let (reading, writing) = match self.living_pipe(name) {
             Some(pipe) => pipe,
-            None => descriptor::pipe()?,
+            None => new_pipe()?,
         };
         // A pipe must not take the last descriptor: without one the directory
         // could no longer be read, and nothing would be restarted.
@@ -201,13 +204,14 @@ impl World for Kernel {
 
     fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Presence> {
         let directory = directory_of(half, name);
-        match self.locks.supervisor_of(&directory) {
-            Found::Living(survivor) => {
+        match supervisor_of(&mut self.locks, &directory) {
+            Holder::Process(pid, process) => {
+                let survivor = Survivor { pid, process };
                 let watched = self.strangers.watch(survivor, &directory);
                 Ok(watched.map_or_else(Presence::OutOfReach, Presence::Process))
             }
-            Found::Unknown(why) => Ok(Presence::OutOfReach(why)),
-            Found::Nobody => launch(half, name, held.as_ref()).map(Presence::Process),
+            Holder::Unknown(why) => Ok(Presence::OutOfReach(why)),
+            Holder::Nobody => launch(half, name, held.as_ref()).map(Presence::Process),
         }
     }
 
@@ -312,6 +316,15 @@ impl World for Kernel {
         };
         dt_cli::warn("svscan", &[what.as_ref(), name, suffix.as_ref()], why);
     }
+}
+
+/// A pipe whose writing end reads as well. The service has it as its standard output,
+/// so that it meets no broken pipe even where all who read are killed at once, us
+/// included, before others come. What it has written meanwhile they find there.
+fn new_pipe() -> io::Result<survivors::Ends> {
+    let (reading, writing) = descriptor::pipe()?;
+    let writing = descriptor::both_ends(&writing).unwrap_or(writing);
+    Ok((reading, writing))
 }
 
 /// TERM and INT as process 1, whom the kernel does not let them kill; anybody else
