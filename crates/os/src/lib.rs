@@ -28,6 +28,7 @@ pub mod incarnation;
 pub mod limits;
 pub mod local_time;
 pub mod memory;
+pub mod newlines;
 pub mod pidfd;
 pub mod process;
 pub mod signals;
