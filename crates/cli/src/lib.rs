@@ -5,10 +5,12 @@
 mod exit;
 pub mod getopt;
 mod message;
+mod quote;
 pub mod version;
 
 pub use exit::{Exit, Fatal};
 pub use message::{Message, warn};
+pub use quote::quote;
 
 use std::ffi::OsString;
 
