@@ -135,9 +135,9 @@ fn keeper(place: &Place) -> (Keeper, Option<StatusFile>) {
 
 fn lately(deaths: &[Death]) -> Lately {
     let now = dt_tai::from_unix(UnixTime::now().secs, 0).0.0;
-    let recent = deaths
-        .iter()
-        .filter(|death| death.role == Role::Run && now.abs_diff(death.at.0) <= 60);
+    let recent = deaths.iter().filter(|death| {
+        death.role == Role::Run && death.uptime < BRIEF && now.abs_diff(death.at.0) <= 60
+    });
     Lately {
         deaths: recent.count(),
     }
