@@ -29,6 +29,7 @@ pub mod limits;
 pub mod local_time;
 pub mod memory;
 pub mod pidfd;
+pub mod places;
 pub mod process;
 pub mod signals;
 pub mod startup;

@@ -1,7 +1,7 @@
 //! Reads service directories and says what will go wrong with them.
 //!
 //! Nothing is run and nothing is changed. What is looked for is in [`finding`];
-//! scripts are read in [`shell`], and judged in [`script`].
+//! scripts are read in [`shell`], and judged in `script`.
 #![forbid(unsafe_code)]
 
 mod chain;

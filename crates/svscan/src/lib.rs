@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod control;
+mod essential;
 pub mod machine;
 pub mod output;
 mod paths;
@@ -81,8 +82,9 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     // From here on the death of a child, told of by a pipe that is being closed,
     // must not be ours. Nothing is started any more that would inherit this.
     let _ = dt_os::signals::ignore(Signal::SIGPIPE);
+    let exit = kernel.exit();
     kernel.end();
-    Ok(Exit::OK)
+    Ok(exit)
 }
 
 /// The service that takes the others' output.

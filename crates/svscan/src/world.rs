@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use dt_cli::Message;
+use dt_cli::{Exit, Message};
 use dt_os::Errno;
 use dt_os::clock::Moment;
 use dt_os::exec::Image;
@@ -23,6 +23,7 @@ use dt_os::{descriptor, file, process};
 use dt_service::{Command, Status, names};
 
 use crate::control::Control;
+use crate::essential::Essentials;
 use crate::machine::{Half, Logs, Words};
 use crate::output::Output;
 use crate::paths::Watched;
@@ -57,6 +58,7 @@ pub struct Kernel {
     locks: Holders,
     strangers: Strangers,
     control: Option<Control>,
+    essentials: Essentials,
     /// As process 1, or as encore's: the signals that ask for an orderly stop.
     endings: [Option<SignalPipe>; 2],
     /// The service that takes the others' output, if there is one.
@@ -124,8 +126,14 @@ impl Kernel {
             locks: Holders::default(),
             strangers: Strangers::default(),
             control,
+            essentials: Essentials::default(),
             endings: endings(),
         }
+    }
+
+    /// How we are to end once all has been stopped.
+    pub fn exit(&self) -> Exit {
+        self.essentials.verdict().map_or(Exit::OK, Exit::from_child)
     }
 }
 
@@ -221,7 +229,11 @@ impl World for Kernel {
             watched.follow(name);
         }
         let found = std::fs::metadata(name)?;
-        Ok(found.is_dir().then(|| identity(&found)))
+        if !found.is_dir() {
+            return Ok(None);
+        }
+        self.essentials.look(name, self.watched.as_mut());
+        Ok(Some(identity(&found)))
     }
 
     fn examine(&mut self, name: &OsStr) -> io::Result<Content> {
@@ -270,6 +282,9 @@ impl World for Kernel {
     }
 
     fn wait(&mut self, deadline: Option<Moment>) {
+        if self.essentials.is_due() {
+            return;
+        }
         let deaths = self
             .deaths
             .as_ref()
@@ -324,11 +339,12 @@ impl World for Kernel {
 
     fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()> {
         // Where it works now, whatever has become of the name.
-        let here = PathBuf::from(format!("/proc/{pid}/cwd"));
-        let control = How::WRITE.open(here.join(names::CONTROL)).or_else(|_| {
-            let directory = directory_of(half, name);
-            How::WRITE.open(directory.join(names::CONTROL))
-        })?;
+        let here = PathBuf::from(format!("/proc/{pid}/cwd")).join(names::CONTROL);
+        let named = directory_of(half, name).join(names::CONTROL);
+        let open = |fifo| Ok((How::WRITE.open(fifo)?, How::READ.open(fifo)?));
+        // Held open for reading as well: one that dies this instant must not have us
+        // killed by a broken pipe.
+        let (control, _reader) = open(&here).or_else(|_: io::Error| open(&named))?;
         if !control.metadata()?.file_type().is_fifo() {
             return Err(Errno::ENOSTR.into());
         }
@@ -342,7 +358,8 @@ impl World for Kernel {
 
     fn request(&mut self) -> Option<Request> {
         let mut endings = self.endings.iter_mut().flatten();
-        let request = if endings.any(SignalPipe::drain) {
+        let ended = endings.any(SignalPipe::drain);
+        let request = if ended || self.essentials.stop() {
             Some(Request::Stop(Logs::AtEnd))
         } else {
             self.control.as_mut()?.request()

@@ -399,6 +399,7 @@ impl Kernel {
             not_held: &self.home.locks(),
             session: self.settings.own_session(),
             caught: self.signals.caught(),
+            files: &[],
         })
     }
 
