@@ -124,7 +124,6 @@ impl Kernel {
     }
 
     /// How we are to end once all has been stopped.
-    #[must_use]
     pub fn exit(&self) -> Exit {
         self.essentials.verdict().map_or(Exit::OK, Exit::from_child)
     }
