@@ -15,11 +15,12 @@ use dt_os::signals::Signal;
 use dt_os::wait::{self, Interest};
 use dt_service::deaths::Role;
 use dt_service::record::{LogRecord, More, Notice, What};
-use dt_service::{Incarnation, Place, Record, Want, names};
+use dt_service::{Command, Incarnation, Place, Record, Want, names};
 
 use crate::PROGRAM;
 use crate::directory::Directory;
 use crate::files::{self, Control};
+use crate::home::{Home, Look};
 use crate::ledger::{self, Ledger};
 use crate::machine::{Event, LOOK, Machine, Outcome, Policy, Process};
 use crate::runtime::{Ready, Reaped, World};
@@ -27,6 +28,7 @@ use crate::signals::Signals;
 use crate::state::{State, Unit};
 use crate::takeover;
 use crate::upgrade;
+use crate::word;
 use people::{People, Person};
 use pipe::LogPipe;
 use status::Bytes;
@@ -48,7 +50,11 @@ pub(crate) struct Kernel {
     settings: Directory,
     signals: Signals,
     control: Control,
-    lock: File,
+    home: Home,
+    /// The service directory is gone, which is to be taken for `svc -x`, once.
+    homeless: Option<Command>,
+    /// As long as it is not gone.
+    at_home: bool,
     /// Open as long as we live, which tells that we do.
     ok: Option<File>,
     /// Asks the program installed now.
@@ -64,6 +70,8 @@ pub(crate) struct Kernel {
     /// A flood of commands that change nothing is then one write a turn; yet each
     /// command that comes by itself writes, as somebody may have taken the file away.
     written: Option<Bytes>,
+    /// The last one that was written.
+    shown: Option<Bytes>,
 }
 
 /// What there must be before there can be a [`Kernel`].
@@ -71,7 +79,7 @@ pub(crate) struct Held {
     pub(crate) place: Place,
     pub(crate) settings: Directory,
     pub(crate) signals: Signals,
-    pub(crate) lock: File,
+    pub(crate) home: Home,
     pub(crate) control: Control,
 }
 
@@ -87,7 +95,9 @@ impl Kernel {
             settings: held.settings,
             signals: held.signals,
             control: held.control,
-            lock: held.lock,
+            home: held.home,
+            homeless: None,
+            at_home: true,
             ok: None,
             probe: None,
             ledger,
@@ -96,6 +106,7 @@ impl Kernel {
             people: People::new(),
             log: None,
             written: None,
+            shown: None,
         };
         match opened {
             // Nor can the status be written, as is said anon in known words.
@@ -109,6 +120,41 @@ impl Kernel {
     /// Holds `supervise/ok` open.
     pub(crate) fn show_presence(&mut self, ok: File) {
         self.ok = Some(ok);
+    }
+
+    /// Makes `supervise/` anew where somebody has taken it away, with all that was
+    /// in it: who looks for us there finds us, and no other `supervise` begins.
+    fn keep_house(&mut self) {
+        match self.home.look() {
+            Look::Whole => return,
+            Look::Gone => {
+                self.homeless = self.at_home.then_some(Command::Exit);
+                self.at_home = false;
+                return;
+            }
+            Look::Lost => {}
+        }
+        // As it was; the next event brings another attempt.
+        let Ok(control) = self.home.retake() else {
+            return;
+        };
+        self.control = control;
+        let last = self.ledger.last();
+        (self.ledger, _) = Ledger::open(&self.place);
+        if let Some((record, more)) = last {
+            self.write_record(record, more);
+        }
+        if let Some(status) = self.shown {
+            // It was said once that this cannot be done, if so.
+            let _ = files::replace(&self.place, "status", status.as_bytes());
+        }
+        // Last, as at the start: who finds it finds the rest.
+        self.ok = files::open_ok(&self.place).ok();
+    }
+
+    /// Leaves word of what came of the wish to become what is installed now.
+    pub(crate) fn leave_word(&self, refusal: Option<&str>) {
+        word::leave(&self.place, refusal);
     }
 
     /// Goes on with the log's pipe as the program before us has left it.
@@ -350,9 +396,10 @@ impl Kernel {
             exec_excuse: &excuse.excuse(),
         };
         launch.start_gated_as(&Birth {
-            not_held: &[self.lock.as_fd()],
+            not_held: &self.home.locks(),
             session: self.settings.own_session(),
             caught: self.signals.caught(),
+            files: &[],
         })
     }
 
@@ -488,7 +535,7 @@ impl World for Kernel {
             return;
         }
         match files::replace(&self.place, "status", status.as_bytes()) {
-            Ok(()) => self.written = Some(status),
+            Ok(()) => (self.written, self.shown) = (Some(status), Some(status)),
             Err((step, why)) => self.warn_of_status(step, why),
         }
     }
@@ -521,9 +568,10 @@ impl World for Kernel {
         // between only wakes us once too often.
         let told = if signal { self.signals.fetch() } else { &[] };
         let ended = self.people.note_ends([main, log, notify]);
+        self.keep_house();
         Ready {
             children: signal || ended,
-            control,
+            control: control || self.homeless.is_some(),
             told,
         }
     }
@@ -550,7 +598,9 @@ impl World for Kernel {
     }
 
     fn probe(&mut self) {
-        if self.probe.is_some() {
+        // One that has not answered by the next time it is asked never will.
+        if let Some(probe) = self.probe {
+            let _ = process::send(probe, Signal::SIGKILL);
             return;
         }
         match self.start_probe() {
@@ -564,15 +614,20 @@ impl World for Kernel {
         // Without it the next one would not know of the service.
         if self.ledger.last() != Some(self.record(state)) {
             self.warn_of_record("write", &dt_os::Errno::EIO.into());
-            return;
+            return self.leave_word(Some("its record cannot be written"));
         }
-        let mut kept = vec![&self.lock, &self.control.reader, ok];
+        let mut kept = vec![self.home.lock(), &self.control.reader, ok];
         kept.extend(self.log.iter().filter_map(LogPipe::ends).flatten());
         let why = upgrade::become_installed(&self.directory, self.ledger.version(), &kept);
         self.warn_of_upgrade(&why);
     }
 
     fn read_control(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        // Nobody can tell us any more.
+        if let (Some(byte), Some(command)) = (block.first_mut(), self.homeless.take()) {
+            *byte = command.byte();
+            return Ok(1);
+        }
         descriptor::read(&self.control.reader, block)
     }
 }
