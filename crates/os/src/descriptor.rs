@@ -178,6 +178,16 @@ pub fn silence_standard() -> io::Result<()> {
     Ok(())
 }
 
+/// Makes `file` our standard output and error, which children inherit.
+pub fn become_output(file: impl AsFd) -> io::Result<()> {
+    for number in [libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: the borrowed descriptor is open, and the two stay open: their
+        // file changes.
+        Errno::result(unsafe { libc::dup2(file.as_fd().as_raw_fd(), number) })?;
+    }
+    Ok(())
+}
+
 /// Repeats `call` while a signal interrupts it.
 pub(crate) fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> io::Result<T> {
     loop {

@@ -4,7 +4,7 @@
 //! looking. So 64 bytes are looked at together, whatever is in them, and give a
 //! word with a bit for each newline.
 
-use dt_os::newlines::{TOGETHER, newlines};
+use dt_os::places::{TOGETHER, places};
 
 /// The places right behind the newlines of a text, in order.
 #[derive(Debug)]
@@ -52,13 +52,13 @@ impl Iterator for LineEnds<'_> {
 fn newlines_at(text: &[u8], at: usize) -> u64 {
     let rest = text.get(at..).unwrap_or_default();
     if let Some(bytes) = rest.first_chunk() {
-        return newlines(bytes);
+        return places(b'\n', bytes);
     }
     let mut padded = [0; TOGETHER];
     for (place, byte) in padded.iter_mut().zip(rest) {
         *place = *byte;
     }
-    newlines(&padded)
+    places(b'\n', &padded)
 }
 
 #[cfg(test)]

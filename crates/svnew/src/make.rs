@@ -17,6 +17,14 @@ use crate::{Plan, unable, wrong};
 #[derive(Default)]
 struct Made(Vec<PathBuf>);
 
+impl Made {
+    fn renamed(&mut self, from: &Path, to: &Path) {
+        for path in self.0.iter_mut().filter(|path| *path == from) {
+            to.clone_into(path);
+        }
+    }
+}
+
 impl Drop for Made {
     fn drop(&mut self) {
         for path in self.0.iter().rev() {
@@ -39,27 +47,16 @@ impl Plan {
             }
         }
         let mut made = Made::default();
-        let hidden = self.hidden();
-        self.make_directory(&self.parent.join(&hidden), &mut made)?;
+        let hidden = hidden(&target);
+        self.make_directory(&hidden, &mut made)?;
         let log_is_new = self.make_log_directory(&mut made)?;
-        self.show(&hidden, &target)?;
-        // It has another name now; what is left is only to be taken back with it.
-        if let Some(first) = made.0.first_mut() {
-            first.clone_from(&target);
-        }
+        show(&hidden, &target)?;
+        made.renamed(&hidden, &target);
         if let Some(link) = &self.link {
             symlink(&target, link).map_err(|why| unable("link ", link, &why))?;
         }
         made.0.clear();
         Ok(self.told(&target, log_is_new))
-    }
-
-    /// A name that svscan passes over, and nobody else takes.
-    fn hidden(&self) -> OsString {
-        let mut hidden = OsString::from(".");
-        hidden.push(&self.name);
-        hidden.push(format!(".new{}", std::process::id()));
-        hidden
     }
 
     fn make_directory(&self, path: &Path, made: &mut Made) -> Result<(), Fatal> {
@@ -79,20 +76,21 @@ impl Plan {
     /// Makes the log's directory, or finds it there and its account's already.
     fn make_log_directory(&self, made: &mut Made) -> Result<bool, Fatal> {
         let path = &self.log_directory;
-        match make(path, 0o750) {
-            Ok(()) => made.0.push(path.clone()),
-            Err(why) if why.kind() == ErrorKind::AlreadyExists => {
-                return self.is_the_logs(path).then_some(false).ok_or_else(|| {
-                    let what = " exists, and is no directory of the log's account";
-                    wrong(&[path.as_os_str(), what.as_ref()])
-                });
-            }
-            Err(why) => return Err(unable("make ", path, &why)),
+        if path.symlink_metadata().is_ok() {
+            return self.is_the_logs(path).then_some(false).ok_or_else(|| {
+                let what = " exists, and is no directory of the log's account";
+                wrong(&[path.as_os_str(), what.as_ref()])
+            });
         }
+        let hidden = hidden(path);
+        make(&hidden, 0o750).map_err(|why| unable("make ", path, &why))?;
+        made.0.push(hidden.clone());
         if let Some(account) = &self.log_account {
-            chown(path, Some(account.user), Some(account.group))
+            chown(&hidden, Some(account.user), Some(account.group))
                 .map_err(|why| unable("give away ", path, &why))?;
         }
+        show(&hidden, path)?;
+        made.renamed(&hidden, path);
         Ok(true)
     }
 
@@ -103,16 +101,6 @@ impl Plan {
             .map_or_else(dt_os::identity::effective_user, |it| it.user);
         path.symlink_metadata()
             .is_ok_and(|found| found.is_dir() && found.uid() == owner)
-    }
-
-    /// Gives it the name, from which moment on it is there, and whole.
-    fn show(&self, hidden: &OsStr, target: &Path) -> Result<(), Fatal> {
-        let renamed = Directory::open(&self.parent)
-            .and_then(|parent| entry::rename_to_new(&parent, hidden, &self.name));
-        renamed.map_err(|why| match why.kind() {
-            ErrorKind::AlreadyExists => exists(target),
-            _ => unable("make ", target, &why),
-        })
     }
 
     fn told(&self, target: &Path, log_is_new: bool) -> Vec<u8> {
@@ -129,6 +117,26 @@ impl Plan {
         }
         text
     }
+}
+
+/// Beside it, a name that svscan passes over and nobody else takes.
+fn hidden(target: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(format!(".new{}", std::process::id()));
+    target.with_file_name(name)
+}
+
+/// Gives it the name, from which moment on it is there, and whole.
+fn show(hidden: &Path, target: &Path) -> Result<(), Fatal> {
+    let names = hidden.file_name().zip(target.file_name());
+    let (from, to) = names.unwrap_or_default();
+    Directory::open(target.parent().unwrap_or(Path::new("/")))
+        .and_then(|parent| entry::rename_to_new(&parent, from, to))
+        .map_err(|why| match why.kind() {
+            ErrorKind::AlreadyExists => exists(target),
+            _ => unable("make ", target, &why),
+        })
 }
 
 fn line(pieces: &[&OsStr]) -> Vec<u8> {

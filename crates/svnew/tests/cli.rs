@@ -4,10 +4,11 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 
 use dt_os::identity::effective_user;
-use dt_testkit::{Outcome, Scratch, Suite};
+use dt_testkit::{Outcome, Scratch, Suite, skipped_without_strace};
 
 /// A scratch directory with all that svnew writes to below it.
 struct Place(Scratch);
@@ -36,6 +37,30 @@ impl Place {
         };
         let words = [&places, users, arguments].concat();
         Suite::ours().run("svnew", &words, &self.0)
+    }
+
+    /// svnew that is killed at that call of its kind.
+    fn killed(&self, call: &str, when: u32) -> Command {
+        let svnew = Suite::ours().program("svnew");
+        let path = Suite::ours().path();
+        let mut command = Command::new("strace");
+        let inject = format!("inject={call}:signal=KILL:when={when}");
+        command.args(["-o", "/dev/null", "-e", &inject]).arg(svnew);
+        command.args([
+            "--dir",
+            "srv",
+            "--scan",
+            "scan",
+            "--log-dir",
+            "logs/web",
+            "--enable",
+        ]);
+        if effective_user() == 0 {
+            command.args(["--user", "nobody"]);
+        }
+        command.args(["web", "--", "sleep", "5"]);
+        command.current_dir(self.0.path()).env("PATH", path);
+        command
     }
 
     /// All that there is below the directory, sorted.
@@ -253,4 +278,55 @@ fn of_two_at_once_one_makes_it() {
         "srv/web/run",
     ];
     assert_eq!(place.all(), expected);
+}
+
+/// Whatever it is killed at, the service is there and whole, or not there.
+#[test]
+fn killed_at_any_call_it_leaves_no_half_of_a_service() {
+    if skipped_without_strace("killed_at_any_call_it_leaves_no_half_of_a_service") {
+        return;
+    }
+    let mut kills = 0;
+    for call in [
+        "mkdir",
+        "chmod",
+        "openat",
+        "write",
+        "fchmod",
+        "fsync",
+        "chown",
+        "renameat2",
+        "symlink",
+    ] {
+        for when in 1..100 {
+            let place = Place::new();
+            let outcome = Outcome::of(&mut place.killed(call, when));
+            let names = place.all();
+            let whole = ["srv/web/log", "srv/web/log/run", "srv/web/run"];
+            let there = |name: &&str| names.iter().any(|found| found == name);
+            if names.iter().any(|name| name == "srv/web") {
+                assert!(whole.iter().all(there), "{call} {when}: {names:?}");
+                assert_ne!(
+                    fs::read(place.at("srv/web/log/run")).unwrap(),
+                    b"",
+                    "{call} {when}"
+                );
+            } else {
+                assert!(!there(&"scan/web"), "{call} {when}: a link to nothing");
+            }
+            if outcome.code == 0 {
+                break;
+            }
+            kills += 1;
+            // What is left over is in nobody's way.
+            fs::remove_file(place.at("scan/web")).ok();
+            fs::remove_dir_all(place.at("srv/web")).ok();
+            assert_eq!(
+                place.svnew(&["web", "--enable", "--", "sleep", "5"]).code,
+                0,
+                "{call} {when}"
+            );
+        }
+    }
+    assert!(kills > 10, "{kills}");
 }

@@ -25,6 +25,7 @@ use dt_service::{Command, Status, names};
 use crate::control::Control;
 use crate::essential::Essentials;
 use crate::machine::{Half, Logs, Words};
+use crate::output::Output;
 use crate::paths::Watched;
 use crate::runtime::{Content, Presence, Request, World};
 use crate::survivors::{self, Survivor, supervisor_of};
@@ -58,8 +59,12 @@ pub struct Kernel {
     strangers: Strangers,
     control: Option<Control>,
     essentials: Essentials,
-    /// As process 1: the signals that ask for an orderly stop.
+    /// As process 1, or as encore's: the signals that ask for an orderly stop.
     endings: [Option<SignalPipe>; 2],
+    /// The service that takes the others' output, if there is one.
+    output: Option<Output>,
+    /// We have been asked to stop everything.
+    stopping: bool,
 }
 
 /// Each `supervise` that somebody else has started, and where its status is.
@@ -110,8 +115,10 @@ impl Strangers {
 impl Kernel {
     /// Catches SIGCHLD; in children it becomes again what it was for us.
     #[must_use]
-    pub fn new(control: Option<Control>) -> Self {
+    pub fn new(control: Option<Control>, output: Option<Output>) -> Self {
         Self {
+            output,
+            stopping: false,
             deaths: SignalPipe::watch(Signal::SIGCHLD).ok(),
             watched: Watched::new().ok(),
             mounts: Mounts::new().ok(),
@@ -131,6 +138,46 @@ impl Kernel {
 }
 
 impl Kernel {
+    /// Sees to the service that takes the others' output.
+    fn see_to_output(&mut self) {
+        let now = Moment::now();
+        let Some(output) = self.output.as_mut().filter(|output| output.is_due(now)) else {
+            return;
+        };
+        let found = match supervisor_of(&mut self.locks, output.directory()) {
+            Holder::Process(pid, _) if process::is_child(pid) => Ok(pid),
+            Holder::Process(pid, process) => {
+                let survivor = Survivor { pid, process };
+                self.strangers.watch(survivor, output.directory())
+            }
+            Holder::Unknown(why) => Err(why),
+            Holder::Nobody => {
+                supervise(output.directory().as_os_str()).and_then(|image| output.start(&image))
+            }
+        };
+        match found {
+            Ok(pid) => output.has(pid, now),
+            Err(why) => {
+                output.failed(now);
+                let name = output.directory().as_os_str();
+                dt_cli::warn("svscan", &["unable to fork for ".as_ref(), name], &why);
+            }
+        }
+    }
+
+    /// At the very end: where everything was to be stopped, the service that takes
+    /// the others' output reads to the end of it and ends too.
+    pub fn end(mut self) {
+        let Some(output) = self.output.take().filter(|_| self.stopping) else {
+            return;
+        };
+        if let Some(pid) = output.process() {
+            // Told first: it must not be started again at the end of its input.
+            let _ = self.tell(Half::Main, output.directory().as_os_str(), pid, Words::Exit);
+        }
+        let _ = output.end();
+    }
+
     /// The pipe that the living halves of a service have.
     fn living_pipe(&mut self, name: &OsStr) -> Option<survivors::Ends> {
         let halves = [(Half::Main, 1), (Half::Log, 0)];
@@ -169,6 +216,7 @@ impl World for Kernel {
         if let Some(watched) = &mut self.watched {
             watched.begin();
         }
+        self.see_to_output();
     }
 
     fn names(&mut self) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
@@ -229,7 +277,8 @@ impl World for Kernel {
 
     fn end_scan(&mut self) -> bool {
         let all_watched = self.watched.as_mut().is_some_and(Watched::end);
-        !all_watched || self.mounts.is_none() || self.deaths.is_none()
+        let silent = self.output.as_ref().is_some_and(Output::is_down);
+        !all_watched || self.mounts.is_none() || self.deaths.is_none() || silent
     }
 
     fn wait(&mut self, deadline: Option<Moment>) {
@@ -267,7 +316,11 @@ impl World for Kernel {
     }
 
     fn reap(&mut self) -> Option<(Pid, Ending)> {
-        process::reap().or_else(|| self.strangers.ended())
+        let dead = process::reap().or_else(|| self.strangers.ended());
+        if let (Some((pid, _)), Some(output)) = (dead, &mut self.output) {
+            output.died(pid, Moment::now());
+        }
+        dead
     }
 
     fn upgrade(&mut self, table: &Table<Self::Held>) {
@@ -303,20 +356,25 @@ impl World for Kernel {
     }
 
     fn request(&mut self) -> Option<Request> {
-        for ending in self.endings.iter_mut().flatten() {
-            if ending.drain() {
-                return Some(Request::Stop(Logs::AtEnd));
-            }
-        }
-        if self.essentials.stop() {
-            return Some(Request::Stop(Logs::AtEnd));
-        }
-        self.control.as_mut()?.request()
+        let mut endings = self.endings.iter_mut().flatten();
+        let ended = endings.any(SignalPipe::drain);
+        let request = if ended || self.essentials.stop() {
+            Some(Request::Stop(Logs::AtEnd))
+        } else {
+            self.control.as_mut()?.request()
+        };
+        self.stopping |= matches!(request, Some(Request::Stop(_)));
+        request
     }
 
     fn changed(&mut self) -> bool {
         let mounts = std::mem::take(&mut self.mounts_changed);
-        self.watched.as_ref().is_some_and(Watched::changed) || mounts
+        let now = Moment::now();
+        let due = self
+            .output
+            .as_ref()
+            .is_some_and(|output| output.is_due(now));
+        self.watched.as_ref().is_some_and(Watched::changed) || mounts || due
     }
 
     fn warn(&mut self, about: Trouble, name: &OsStr, why: &io::Error) {
@@ -345,12 +403,14 @@ fn new_pipe() -> io::Result<survivors::Ends> {
     Ok((reading, writing))
 }
 
-/// TERM and INT as process 1, whom the kernel does not let them kill; anybody else
-/// dies of them, as the original does, and the services go on.
+/// TERM and INT as process 1, whom the kernel does not let them kill, and TERM
+/// where everything is to be as with encore; anybody else dies of them, as the
+/// original does, and the services go on.
 fn endings() -> [Option<SignalPipe>; 2] {
     [Signal::SIGTERM, Signal::SIGINT].map(|signal| {
         let first = process::own_pid().as_raw() == 1;
-        first.then(|| SignalPipe::watch(signal).ok()).flatten()
+        let asked = first || (signal == Signal::SIGTERM && crate::is_encore());
+        asked.then(|| SignalPipe::watch(signal).ok()).flatten()
     })
 }
 
@@ -410,10 +470,25 @@ fn identity(found: &Metadata) -> Identity {
 
 fn content(directory: &Path) -> io::Result<Content> {
     Ok(Content {
-        log: exists(&directory.join("log"))?,
+        log: has_log(&directory.join("log"))?,
         // Where that cannot be told, `supervise` will say so.
         run: exists(&directory.join("run")).unwrap_or(true),
     })
+}
+
+/// Whether there is a log for us to look after. As for the original that is
+/// anything of the name; but a program there is looked after by the service's own
+/// `supervise`, as with encore, where nothing but a directory counts.
+fn has_log(log: &Path) -> io::Result<bool> {
+    match std::fs::metadata(log) {
+        Ok(facts) if facts.is_dir() => Ok(true),
+        Ok(facts) => {
+            let program = facts.is_file() && facts.mode() & 0o111 != 0;
+            Ok(!program && !crate::is_encore())
+        }
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(why) => Err(why),
+    }
 }
 
 /// Whether `file` is there, in any form; a link to nowhere is not.
