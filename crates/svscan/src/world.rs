@@ -339,11 +339,12 @@ impl World for Kernel {
 
     fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()> {
         // Where it works now, whatever has become of the name.
-        let here = PathBuf::from(format!("/proc/{pid}/cwd"));
-        let control = How::WRITE.open(here.join(names::CONTROL)).or_else(|_| {
-            let directory = directory_of(half, name);
-            How::WRITE.open(directory.join(names::CONTROL))
-        })?;
+        let here = PathBuf::from(format!("/proc/{pid}/cwd")).join(names::CONTROL);
+        let named = directory_of(half, name).join(names::CONTROL);
+        let open = |fifo| Ok((How::WRITE.open(fifo)?, How::READ.open(fifo)?));
+        // Held open for reading as well: one that dies this instant must not have us
+        // killed by a broken pipe.
+        let (control, _reader) = open(&here).or_else(|_: io::Error| open(&named))?;
         if !control.metadata()?.file_type().is_fifo() {
             return Err(Errno::ENOSTR.into());
         }

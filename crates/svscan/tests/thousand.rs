@@ -12,7 +12,7 @@
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod tree;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -130,32 +130,44 @@ fn kill_some(tree: &Tree, services: &[String], svscan: &mut Scanner, chance: &mu
     };
     let one = |chance: &mut Chance| {
         let name = some(chance);
-        let half = if chance.below(2) == 0 {
-            name
-        } else {
-            format!("{name}/log")
-        };
-        let directory = place(tree, &half);
-        let Some((supervise, service)) = pids(&directory) else {
-            return 0;
-        };
-        match chance.below(3) {
-            0 => kill(&directory, service),
-            1 => kill(&directory, supervise),
-            _ => kill(&directory, supervise) + kill(&directory, service),
-        }
+        kill_half(tree, &name, chance)
     };
     if chance.below(100) > 0 {
         return one(chance);
     }
+    // What is in a pipe is lost with the last who has it open; as long as svscan
+    // lives that is nobody else.
+    until_whole(tree, services);
     svscan.signal("KILL");
     svscan.wait();
+    let mut hit = HashSet::new();
     let mut killed = 1;
     for _ in 0..chance.below(10) {
-        killed += one(chance);
+        let name = some(chance);
+        if hit.insert(name.clone()) {
+            killed += kill_half(tree, &name, chance);
+        }
     }
     *svscan = tree.start();
     killed
+}
+
+/// One or both processes of a service, or of its log.
+fn kill_half(tree: &Tree, name: &str, chance: &mut Chance) -> u64 {
+    let half = if chance.below(2) == 0 {
+        name.to_owned()
+    } else {
+        format!("{name}/log")
+    };
+    let directory = place(tree, &half);
+    let Some((supervise, service)) = pids(&directory) else {
+        return 0;
+    };
+    match chance.below(3) {
+        0 => kill(&directory, service),
+        1 => kill(&directory, supervise),
+        _ => kill(&directory, supervise) + kill(&directory, service),
+    }
 }
 
 #[test]
@@ -226,7 +238,7 @@ fn check_log(tree: &Tree, name: &str) -> usize {
         let noted: usize = noted.unwrap_or_default().trim().parse().unwrap_or(last);
         assert!(
             noted <= last && last <= noted + 1,
-            "{name}: {noted} noted, {last} logged"
+            "{name}: of {pid} {noted} noted, {last} logged; starts {starts:?}, log\n{logged}"
         );
     }
     assert_eq!(lines.next(), None, "{name}: a line too many");
