@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use dt_cli::{Exit, Fatal};
 use dt_os::descriptor;
 
@@ -16,7 +16,7 @@ pub const NAME: &str = "daemontools";
 /// Called by the name of one of its programs, through a link, it is that
 /// program; `daemontools PROGRAM ARGUMENTS` runs it as well.
 #[derive(Debug, Parser)]
-#[command(name = NAME, version, arg_required_else_help = true)]
+#[command(name = NAME, version, arg_required_else_help = true, disable_help_subcommand = true)]
 struct Front {
     #[command(subcommand)]
     command: Command,
@@ -29,6 +29,11 @@ enum Command {
     Try(crate::demo::Options),
     /// Prints the names of the programs, one a line
     Programs,
+    /// Says what a program takes on its command line
+    Help {
+        /// One of the programs; without one, what daemontools itself takes
+        program: Option<String>,
+    },
 }
 
 /// Runs `daemontools` with its arguments, argv\[0\] left out.
@@ -52,16 +57,33 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Fatal> {
 }
 
 impl Command {
-    fn run(self) -> Result<Exit, Fatal> {
+    fn run(&self) -> Result<Exit, Fatal> {
         match self {
             #[cfg(feature = "try")]
-            Self::Try(options) => crate::demo::run(&options),
+            Self::Try(options) => crate::demo::run(options),
             Self::Programs => {
                 let names = programs::PROGRAMS.iter().map(|(name, _)| *name);
                 print(names.flat_map(|name| [name, "\n"]).collect::<String>()).map(|()| Exit::OK)
             }
+            Self::Help { program } => help(program.as_deref()),
         }
     }
+}
+
+fn help(program: Option<&str>) -> Result<Exit, Fatal> {
+    let page = match program.map(|name| (name, dt_guide::find(name))) {
+        None => Front::command().render_help().to_string(),
+        Some((_, Some(guide))) => guide.page(),
+        Some((name, None)) => {
+            let what = ["no program called ".as_ref(), OsStr::new(name)];
+            let exit = Exit::PERMANENT;
+            return Err(Fatal {
+                exit,
+                ..Fatal::plain(NAME, &what)
+            });
+        }
+    };
+    print(page).map(|()| Exit::OK)
 }
 
 /// Prints text on standard output.

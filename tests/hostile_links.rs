@@ -4,6 +4,10 @@
 //!
 //! The original does harm in several of these cases; that is why these tests are
 //! no part of the compliance suite.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics with the reason"
+)]
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

@@ -1,4 +1,5 @@
-//! Private memory of the programs that stay, once they have nothing to do.
+//! Private memory of the programs that stay, at work and once they have nothing to
+//! do.
 
 use std::error::Error;
 use std::fs;
@@ -10,17 +11,38 @@ use std::time::Duration;
 
 /// Prints the table.
 pub fn report(ours: &Path, original: Option<&Path>, scratch: &Path) {
-    println!(
-        "\nPrivate dirty memory of an idle process in kB, without and with its page tables.\n"
-    );
+    println!("\nPrivate dirty memory of a process in kB, without and with its page tables.\n");
     println!("| program | original | ours |\n|---|---|---|");
-    for program in ["multilog", "supervise"] {
-        let show = |directory| match measure(program, directory, scratch) {
-            Ok(memory) => format!("{} / {}", memory.private, memory.private + memory.tables),
-            Err(error) => error.to_string(),
-        };
+    let idle = State::default();
+    let flooded = State {
+        flooded: true,
+        ..idle
+    };
+    for (program, state, what) in [
+        ("multilog", idle, "idle"),
+        ("multilog", flooded, "in a flood"),
+        ("supervise", idle, "idle"),
+    ] {
+        let show = |directory| show(program, directory, scratch, state);
         let theirs = original.map_or_else(String::new, show);
-        println!("| `{program}` | {theirs} | {} |", show(ours));
+        println!("| `{program}`, {what} | {theirs} | {} |", show(ours));
+    }
+}
+
+/// What a process has been doing.
+#[derive(Clone, Copy, Default)]
+pub struct State {
+    /// Multilog has just taken more than any buffer holds.
+    pub flooded: bool,
+    /// Its lock holds something else, so that it reads without a record.
+    pub taken: bool,
+}
+
+/// The two figures, or why there are none.
+pub fn show(program: &str, directory: &Path, scratch: &Path, state: State) -> String {
+    match measure(program, directory, scratch, state) {
+        Ok(memory) => format!("{} / {}", memory.private, memory.private + memory.tables),
+        Err(error) => error.to_string(),
     }
 }
 
@@ -42,7 +64,12 @@ impl Drop for Guard {
     }
 }
 
-fn measure(program: &str, directory: &Path, scratch: &Path) -> Result<Memory, Box<dyn Error>> {
+fn measure(
+    program: &str,
+    directory: &Path,
+    scratch: &Path,
+    state: State,
+) -> Result<Memory, Box<dyn Error>> {
     let place = scratch.join("idle");
     fs::create_dir(&place)?;
     let program_file = directory.join(program);
@@ -51,6 +78,9 @@ fn measure(program: &str, directory: &Path, scratch: &Path) -> Result<Memory, Bo
     let mut command = Command::new(program_file);
     if program == "multilog" {
         command.args(["t", "./dir"]);
+        if state.taken {
+            crate::run::take_lock(&place)?;
+        }
     } else {
         // Down, so that there is no service to clean up.
         fs::create_dir(place.join("service"))?;
@@ -66,9 +96,15 @@ fn measure(program: &str, directory: &Path, scratch: &Path) -> Result<Memory, Bo
     let mut guard = Guard(command.spawn()?);
     if let Some(pipe) = guard.0.stdin.as_mut() {
         // What has logged a line has its buffers.
-        let _ = pipe.write_all(b"line\n");
+        let lines = if state.flooded { 400_000 } else { 1 };
+        let _ = pipe.write_all(&b"a line like others\n".repeat(lines));
     }
-    let memory = settle(&mut guard.0).and_then(|()| memory_of(guard.0.id()));
+    let settled = if state.flooded {
+        Ok(())
+    } else {
+        settle(&mut guard.0)
+    };
+    let memory = settled.and_then(|()| memory_of(guard.0.id()));
     drop(guard);
     fs::remove_dir_all(&place)?;
     memory

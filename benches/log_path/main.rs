@@ -19,6 +19,7 @@ mod cases;
 mod idle;
 mod input;
 mod run;
+mod safety;
 mod table;
 
 use std::error::Error;
@@ -35,7 +36,7 @@ use table::Row;
 /// Measures our programs beside the original's.
 #[derive(Parser)]
 struct Options {
-    /// Size of the input; the one of 1-byte lines has a twentieth of it
+    /// Size of the input; the one of 1-byte lines has a fifth of it
     #[arg(long, default_value_t = 200)]
     megabytes: u32,
     /// How often each program gets each input
@@ -69,6 +70,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     speed(&options, &ours, original, &scratch.0);
     if options.only.as_ref().is_none_or(|only| only == "idle") {
         idle::report(&ours, original, &scratch.0);
+    }
+    if options.only.as_ref().is_none_or(|only| only == "kill") {
+        safety::report(&options, &ours, &scratch.0);
     }
     Ok(())
 }
@@ -143,9 +147,10 @@ fn measure(
             case.name, options.rounds
         ));
         if let Some(original) = original {
-            row.original.push(case.run(original, &input, scratch)?);
+            row.original
+                .push(case.run(original, &input, scratch, false)?);
         }
-        row.ours.push(case.run(ours, &input, scratch)?);
+        row.ours.push(case.run(ours, &input, scratch, false)?);
     }
     Ok(row)
 }

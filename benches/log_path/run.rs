@@ -21,20 +21,33 @@ pub struct Sample {
     pub wall: Duration,
 }
 
+/// Makes `./dir/lock` a file with something of somebody else's in it.
+pub fn take_lock(place: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(place.join("dir"))?;
+    std::fs::write(place.join("dir/lock"), "something else")
+}
+
 impl Case {
     /// Runs the program of `directory` on `input`, in a fresh directory.
     ///
     /// Multilog reads from a pipe, as it does in service; what fills the pipe is
     /// this process and does not count. The filters read the file itself and
     /// write to /dev/null: the disk is not what is measured.
+    ///
+    /// Where the log directory's `lock` is `taken` by something else, ours reads
+    /// without a record, and a kill would lose lines.
     pub fn run(
         &self,
         directory: &Path,
         input: &Path,
         scratch: &Path,
+        taken: bool,
     ) -> Result<Sample, Box<dyn Error>> {
         let place = scratch.join("run");
         std::fs::create_dir(&place)?;
+        if taken {
+            take_lock(&place)?;
+        }
         let sample = self.measured(&mut self.command(directory, &place), input);
         std::fs::remove_dir_all(&place)?;
         sample

@@ -22,11 +22,30 @@ impl Row {
     }
 }
 
+/// What it costs that a kill loses nothing: the same program without and with it.
+pub fn with_and_without(rows: &[Row]) -> String {
+    let mut text = String::from("| program | without | with | times |\n|---|---|---|---|\n");
+    for row in rows {
+        let [without, with] =
+            [&row.original, &row.ours].map(|samples| spread(samples, |sample| sample.cpu));
+        let times = match (without, with) {
+            (Some([_, without, _]), Some([_, with, _])) if !without.is_zero() => {
+                format!("{:.2}", with.as_secs_f64() / without.as_secs_f64())
+            }
+            _ => String::new(),
+        };
+        let (name, without, with) = (row.name, show(without), show(with));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| `{name}` | {without} | {with} | {times} |");
+    }
+    text
+}
+
 /// Seconds as min / median / max; the ratio is that of the medians of processor time.
 pub fn markdown(rows: &[Row], megabytes: u32) -> String {
     let mut text = format!(
         "Seconds for {megabytes} MB, min / median / max; 1-byte lines: {} MB.\n\n",
-        f64::from(megabytes) / 20.0
+        f64::from(megabytes) / 5.0
     );
     text.push_str("| program | original: CPU | wall | ours: CPU | wall | CPU ratio |\n");
     text.push_str("|---|---|---|---|---|---|\n");

@@ -87,10 +87,19 @@ pub const DIFFERENCES: &[Difference] = &[
                  more input comes; ours acts at once.",
     },
     Difference {
+        case: "multilog_counts",
+        reason: "Ours warns of numbers that are not all digits; it takes them as the original \
+                 does.",
+    },
+    Difference {
         case: "multilog_directories_before_one_that_is_locked",
         reason: "The original leaves the directories before one that is locked marked \
                  unfinished, so that the next start makes .u files of them; ours does not \
                  touch them.",
+    },
+    Difference {
+        case: "multilog_few_descriptors",
+        reason: "Ours says so where it has too few descriptors to lose nothing when it is killed.",
     },
     Difference {
         case: "multilog_input_that_cannot_be_read",
@@ -106,6 +115,12 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "multilog_old_files_from_the_future",
         reason: "The original, after the clock was set back, removes the file just made, \
                  as older ones have greater names; ours never removes that.",
+    },
+    Difference {
+        case: "multilog_processor_is_killed_and_run_again",
+        reason: "The original waits twice for five seconds after a signal has killed a \
+                 processor, and gives a reason that has nothing to do with it; ours waits \
+                 once and names the signal.",
     },
     Difference {
         case: "multilog_processor_may_remove_its_new_state",
@@ -146,8 +161,16 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "As for current.",
     },
     Difference {
+        case: "multilog_sizes",
+        reason: "As for multilog_counts.",
+    },
+    Difference {
         case: "multilog_sizes_above_sixteen_megabytes",
         reason: "The original lowers greater sizes to 16777215; ours takes them.",
+    },
+    Difference {
+        case: "multilog_stamps_only_where_t_comes_first",
+        reason: "As for multilog_words_it_does_not_know_are_ignored.",
     },
     Difference {
         case: "multilog_term_during_the_start",
@@ -169,6 +192,11 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "Ours ignores it, so that nobody's closing of a pipe costs a line.",
     },
     Difference {
+        case: "multilog_words_it_does_not_know_are_ignored",
+        reason: "Ours warns of words that mean nothing, such as a log directory without its dot; \
+                 it ignores them as the original does.",
+    },
+    Difference {
         case: "multilog_words_that_daemontools_encore_knows",
         reason: "Words that begin with F, S or w, or a first one with T, mean nothing to the \
                  original; to ours, what they mean to daemontools-encore.",
@@ -182,6 +210,11 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "path_with_an_unsearchable_directory",
         reason: "The original says access denied of what is nowhere, where a part of PATH \
                  may not be searched; ours says that the file does not exist.",
+    },
+    Difference {
+        case: "service_directory_is_removed",
+        reason: "The original tries for ever to start a service whose directory was removed, and \
+                 cannot be told to end; ours ends once the service has.",
     },
     Difference {
         case: "setlock_without_standard_error",
@@ -216,6 +249,16 @@ pub const DIFFERENCES: &[Difference] = &[
         case: "supervise_directory_by_a_long_link",
         reason: "The original gives up where supervise is a link to a name of 256 bytes or \
                  more; ours follows it.",
+    },
+    Difference {
+        case: "supervise_directory_is_removed",
+        reason: "The original cannot write its status any more once supervise/ was removed, and is \
+                 out of reach; ours makes it anew.",
+    },
+    Difference {
+        case: "supervise_directory_is_removed_and_another_supervise_started",
+        reason: "The original starts a second copy where supervise/ was removed under the first; \
+                 ours locks the service directory as well, and begins none.",
     },
     Difference {
         case: "supervise_files",

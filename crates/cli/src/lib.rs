@@ -5,9 +5,12 @@
 mod exit;
 pub mod getopt;
 mod message;
+mod quote;
+pub mod version;
 
 pub use exit::{Exit, Fatal};
 pub use message::{Message, warn};
+pub use quote::quote;
 
 use std::ffi::OsString;
 
@@ -21,6 +24,7 @@ pub type Program = fn(&[OsString]) -> Result<Exit, Fatal>;
 /// to the signals.
 pub fn program(program: Program) -> Exit {
     dt_os::startup::undo_runtime();
+    version::carry();
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     finish(program(&arguments))
 }

@@ -56,18 +56,16 @@ pub fn name(instant: Tai64N, code: Code, suffix: &OsStr) -> OsString {
     OsString::from_vec(name)
 }
 
-/// The archives that must go so that fewer than `count` are left, the oldest by
-/// name first. The newest is never among them, as `count` is 2 at the least.
-#[must_use]
-pub fn surplus(names: Vec<OsString>, count: u64) -> Vec<OsString> {
-    let mut archives: Vec<_> = names
-        .into_iter()
-        .filter(|name| label_of(name).is_some())
-        .collect();
-    archives.sort_unstable();
+/// Takes those archives out that must go so that fewer than `count` are left, the
+/// oldest by name first. The newest is never among them, as `count` is 2 at the
+/// least. What is not an archive is not left either.
+pub fn surplus(names: &mut Vec<OsString>, count: u64) -> Vec<OsString> {
+    names.retain(|name| label_of(name).is_some());
+    names.sort_unstable();
     let keep = usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
-    archives.truncate(archives.len().saturating_sub(keep.max(1)));
-    archives
+    names
+        .drain(..names.len().saturating_sub(keep.max(1)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -112,8 +110,11 @@ mod tests {
             .map(|secs| name(instant(at(secs, 0)), Code::Safe))
             .collect();
         names.extend(archives.iter().rev().cloned());
-        assert_eq!(surplus(names.clone(), 3), archives[..2]);
-        assert_eq!(surplus(names.clone(), 5), Vec::<OsString>::new());
-        assert_eq!(surplus(names, 0), archives[..3]);
+        let surplus = |count| surplus(&mut names.clone(), count);
+        assert_eq!(surplus(3), archives[..2]);
+        assert_eq!(surplus(5), Vec::<OsString>::new());
+        assert_eq!(surplus(0), archives[..3]);
+        super::surplus(&mut names, 3);
+        assert_eq!(names, archives[2..]);
     }
 }

@@ -20,7 +20,7 @@ use crate::record::Entry;
 use crate::rotate::{Name, Past};
 use crate::script::Log;
 use crate::session::{Session, Stop};
-use crate::world::{Facts, Open, World};
+use crate::world::{Facts, Moment, Open, World};
 
 /// A log directory at work.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ pub struct Folder<F> {
     unsynced: bool,
     /// A file was given an archive's name instead of a second one.
     renamed: bool,
-    /// The names that were there when the last archive was named.
-    listed: Option<Vec<OsString>>,
+    /// The finished files, and when they were listed.
+    listed: Option<(Moment, Vec<OsString>)>,
     /// A sync of `current` has failed.
     doubtful: bool,
     /// Still before the first line: what fails then may be fatal.

@@ -30,6 +30,8 @@ pub(crate) struct Intake {
     pub looks: bool,
     /// There is likely to be some.
     pub likely: bool,
+    /// So many looks in a row have found as much as a pipe holds.
+    pub full: u8,
     /// Where the mark ends, which is the end of the file.
     pub mark: u64,
 }
@@ -37,11 +39,19 @@ pub(crate) struct Intake {
 impl<F> Engine<F> {
     /// Whether input can be looked at, and a record can say what was taken.
     pub fn can_look<W: World<File = F>>(&self, session: &mut Session<'_, W>) -> bool {
-        session.keep.is_some()
+        let wanted = session.keep.is_some()
             && session.record.boot != [0; 16]
             && session.record.pipe != (0, 0)
-            && self.folders.len() <= MOST_LOGS
-            && session.world.can_look()
+            && self.folders.len() <= MOST_LOGS;
+        if !wanted {
+            return false;
+        }
+        let able = session.world.can_look();
+        if let Err(why) = &able {
+            let doing = "unable to look into standard input, a kill will lose lines";
+            session.world.say(&mere_warning(doing, why));
+        }
+        able.is_ok()
     }
 
     /// The first `count` bytes that were looked at have been dealt with: puts that

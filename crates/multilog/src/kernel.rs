@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::time::Duration;
 
@@ -14,10 +13,11 @@ use dt_os::entry::{self, Facts};
 use dt_os::exec::Image;
 use dt_os::file::{Directory, How};
 use dt_os::flow::Tap;
-use dt_os::process::{self, ChildSignal, Launch, Pid};
-use dt_os::{descriptor, flow, startup};
+use dt_os::process::{self, ChildSignal, Gated, Launch, Opened, Pid};
+use dt_os::{descriptor, flow, incarnation, startup};
 
-use crate::world::{Ending, Open, Streams, Woken, World};
+use crate::rotate::Name;
+use crate::world::{Ending, Open, Who, Woken, World};
 
 /// The kernel, with what has been opened at start.
 #[derive(Debug)]
@@ -34,12 +34,24 @@ pub struct Kernel {
     pub processors: Vec<Option<OsString>>,
     /// For looking into standard input.
     pub tap: Option<Tap>,
+    /// How much standard input held before we made it hold more.
+    pub narrow: Option<usize>,
 }
 
-/// What a rotation opens at once at the most, without and with a processor.
-const SPARE: [usize; 2] = [2, 8];
+/// How many descriptors a rotation needs at once, without and with a processor.
+const SPARE: [usize; 2] = [1, 2];
 
 impl Kernel {
+    /// Whether so many descriptors can be had for files, and those that a rotation
+    /// needs besides.
+    pub fn has_room_for(&self, files: usize) -> io::Result<()> {
+        let processed = self.processors.iter().any(Option::is_some);
+        let [plain, more] = SPARE;
+        let count = files + if processed { more } else { plain };
+        let tries = (0..count).map(|_| descriptor::duplicate(descriptor::stdin()));
+        tries.collect::<io::Result<Vec<_>>>().map(drop)
+    }
+
     /// What standard input is looked into with.
     fn tap(&mut self) -> io::Result<&Tap> {
         let tap = match self.tap.take() {
@@ -47,6 +59,12 @@ impl Kernel {
             None => Tap::new()?,
         };
         Ok(self.tap.insert(tap))
+    }
+
+    /// Has standard input, and what it is looked into with, hold so much.
+    fn set_capacity(&mut self, bytes: usize) -> io::Result<()> {
+        self.tap()?.set_capacity(bytes)?;
+        flow::set_capacity(descriptor::stdin(), bytes)
     }
 
     fn directory(&self, log: usize) -> io::Result<&Directory> {
@@ -58,7 +76,7 @@ impl Kernel {
 
 impl World for Kernel {
     type File = File;
-    type Child = Pid;
+    type Child = Gated;
 
     fn identity(&mut self, log: usize) -> io::Result<(u64, u64)> {
         let found = entry::facts(self.directory(log)?, OsStr::new("."))?;
@@ -140,7 +158,7 @@ impl World for Kernel {
         self.directory(log)?.enter()
     }
 
-    fn start(&mut self, log: usize, streams: &Streams<File>) -> io::Result<Pid> {
+    fn start(&mut self, log: usize) -> io::Result<Gated> {
         let command = self
             .processors
             .get(log)
@@ -152,31 +170,50 @@ impl World for Kernel {
             .excuse();
         let words = [OsStr::new("sh"), OsStr::new("-c"), &command];
         let image = Image::named("/bin/sh", &words, startup::environment())?;
-        // Above all the numbers, so that none is overwritten before it is placed.
-        let above = |file: &File| flow::duplicate_above(file, 10);
-        let (input, output) = (above(&streams.input)?, above(&streams.output)?);
-        let (state, newstate) = (above(&streams.state)?, above(&streams.newstate)?);
+        let file = |name: Name, how: How, number| Opened {
+            name: OsStr::new(name.text()),
+            how,
+            number,
+        };
+        let new = How::CREATE_NEW.mode(0o644);
         Launch {
             image: &image,
-            descriptors: &[
-                (input.as_fd(), 0),
-                (output.as_fd(), 1),
-                (state.as_fd(), 4),
-                (newstate.as_fd(), 5),
-            ],
+            descriptors: &[],
             directory: None,
             child_signal: ChildSignal::Inherited,
             descriptor_excuse: &excuse,
             directory_excuse: &excuse,
             exec_excuse: &excuse,
         }
-        .start()
+        .start_opening(
+            &[],
+            &[
+                file(Name::Previous, How::READ, 0),
+                file(Name::Processed, new, 1),
+                file(Name::State, How::READ, 4),
+                file(Name::NewState, new, 5),
+            ],
+        )
     }
 
-    fn wait_for(&mut self, child: Pid) -> io::Result<Ending> {
-        Ok(match process::wait_for(child)? {
+    fn who(&mut self, child: &Gated) -> Who {
+        let number = u64::try_from(child.pid().as_raw()).unwrap_or(0);
+        let seen = incarnation::look_up(child.pid());
+        seen.map_or((0, 0), |seen| (number, seen.start))
+    }
+
+    fn lives(&mut self, (number, start): Who) -> bool {
+        let Ok(number) = i32::try_from(number) else {
+            return false;
+        };
+        let seen = incarnation::look_up(Pid::from_raw(number));
+        number > 0 && seen.is_ok_and(|seen| seen.start == start && !seen.zombie)
+    }
+
+    fn wait_for(&mut self, child: Gated) -> io::Result<Ending> {
+        Ok(match process::wait_for(child.open()?)? {
             process::Ending::Exited(code) => Ending::Exited(code),
-            process::Ending::Killed(_) => Ending::Killed,
+            process::Ending::Killed(signal) => Ending::Killed(signal),
         })
     }
 
@@ -195,15 +232,10 @@ impl World for Kernel {
         let _ = descriptor::write_all(descriptor::stderr(), bytes);
     }
 
-    fn can_look(&mut self) -> bool {
-        let processed = self.processors.iter().any(Option::is_some);
-        let [plain, more] = SPARE;
-        let spare = if processed { more } else { plain };
-        let enough = self.tap().is_ok() && {
-            let tries = (0..spare).map(|_| descriptor::duplicate(descriptor::stdin()));
-            tries.collect::<io::Result<Vec<_>>>().is_ok()
-        };
-        if !enough {
+    fn can_look(&mut self) -> io::Result<()> {
+        // One more tells who a processor is.
+        let enough = self.tap().map(drop).and_then(|()| self.has_room_for(1));
+        if enough.is_err() {
             self.tap = None;
         }
         enough
@@ -211,6 +243,23 @@ impl World for Kernel {
 
     fn look(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.tap()?.look(descriptor::stdin(), into)
+    }
+
+    fn widen(&mut self, most: usize) {
+        let Ok(now) = flow::capacity(descriptor::stdin()) else {
+            return;
+        };
+        if now < most && self.set_capacity(most).is_ok() {
+            self.narrow = Some(now);
+        }
+    }
+
+    fn narrow(&mut self) {
+        if let Some(before) = self.narrow {
+            // With more than that in it, the pipe stays as it is.
+            let done = self.set_capacity(before);
+            self.narrow = done.err().map(|_| before);
+        }
     }
 
     fn discard(&mut self, most: usize) -> io::Result<usize> {

@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 
-use dt_cli::{Exit, Fatal};
+use dt_cli::{Exit, Fatal, Message};
 use dt_os::caught::Caught;
 use dt_os::file::{Directory, How};
 use dt_os::signals::{self, Signal};
@@ -34,12 +34,13 @@ pub mod world;
 
 use crate::kernel::Kernel;
 use crate::runtime::Start;
-use crate::script::Script;
+use crate::script::{Odd, Script};
 use crate::session::Stop;
 
 /// Runs the program with its arguments, argv\[0\] left out.
 pub fn run(arguments: &[OsString]) -> Result<Exit, Fatal> {
     let script = Script::parse(arguments);
+    warn(&script);
     let _ = file::set_umask(0o022);
     let mut kernel = begin(&script)?;
     let start = Start {
@@ -51,6 +52,20 @@ pub fn run(arguments: &[OsString]) -> Result<Exit, Fatal> {
         Ok(()) => Ok(Exit::OK),
         Err(Stop::Leave) => Ok(Exit::TEMPORARY),
         Err(Stop::Fatal(fatal)) => Err(fatal),
+    }
+}
+
+/// Says which words are hardly meant as they are taken: a log directory without its
+/// dot means that nothing is logged.
+fn warn(script: &Script) {
+    for (word, odd) in &script.odd {
+        let message = Message::new("multilog", "warning");
+        let message = match odd {
+            Odd::Ignored => message.text("no action, ignored: "),
+            Odd::Number(value) => message.text(&format!("taken as {value}: ")),
+        };
+        let line = message.pieces(&[word]).line();
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
     }
 }
 
@@ -67,6 +82,7 @@ fn begin(script: &Script) -> Result<Kernel, Fatal> {
         statuses: Vec::new(),
         processors: Vec::new(),
         tap: None,
+        narrow: None,
     };
     for name in &script.statuses {
         kernel.statuses.push(open_status(name)?);
@@ -76,6 +92,11 @@ fn begin(script: &Script) -> Result<Kernel, Fatal> {
         kernel.locks.push(lock(&directory, &log.name)?);
         kernel.directories.push(directory);
         kernel.processors.push(log.processor.clone());
+    }
+    if let Some(log) = script.logs.last() {
+        // Better now than at the first rotation, which could never end.
+        let enough = kernel.has_room_for(script.logs.len());
+        enough.map_err(|why| unable("rotate in directory ", &log.name, &why))?;
     }
     Ok(kernel)
 }

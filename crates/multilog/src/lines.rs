@@ -9,13 +9,15 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use dt_os::memory::Buffer;
+use dt_stream::newlines::LineEnds;
+use dt_stream::prefix::{Copied, Prefix};
 use memchr::{memchr, memrchr};
 
 use crate::folder::Folder;
 use crate::pattern::HORIZON;
 use crate::script::{Action, Script};
 use crate::session::{LEAD, Session, Stop};
-use crate::stamp::{LONGEST, Stamp};
+use crate::stamp::Stamp;
 use crate::world::World;
 
 /// How much text is looked at in one go. Stamps make a block of short lines many
@@ -91,6 +93,7 @@ impl Lines {
         };
         let block = Rc::clone(&session.block);
         let input = block.get(LEAD..LEAD + count).unwrap_or_default();
+        let stamp = Prefix::new(stamp.bytes());
         let mut done = 0;
         while let Some(rest) = input.get(done..).filter(|rest| !rest.is_empty()) {
             done += self.fill_stamped(rest, &stamp);
@@ -135,28 +138,35 @@ impl Lines {
 
     /// Adds what there is room for, each new line with `stamp` before it, and
     /// gives how much of `input` that was.
-    fn fill_stamped(&mut self, input: &[u8], stamp: &Stamp) -> usize {
-        let room = self.text.get_mut(self.filled..).unwrap_or_default();
-        let mut done = Copied::default();
+    fn fill_stamped(&mut self, input: &[u8], stamp: &Prefix) -> usize {
+        let mut read = 0;
         if !self.fresh {
-            done = copy_line(input, room);
-            self.fresh = done.ended;
+            read = self.fill(input, |input, room| Some(copy_line(input, room)));
         }
-        while self.fresh
-            && let (Some(rest), Some(room)) = (input.get(done.read..), room.get_mut(done.written..))
-            && !rest.is_empty()
-        {
-            let more = match stamp_short(rest, room, stamp) {
-                None => stamp_line(rest, room, stamp),
-                short => short,
-            };
-            let Some(more) = more else { break };
-            done.read += more.read;
-            done.written += more.written;
-            self.fresh = more.ended;
+        if self.fresh {
+            let rest = input.get(read..).unwrap_or_default();
+            read += self.fill(rest, |input, room| Some(stamp.copy_lines(input, room)));
+            // An unfinished line, or one that there is not enough room for.
+            let rest = input.get(read..).unwrap_or_default();
+            read += self.fill(rest, |input, room| stamp_line(input, room, stamp));
         }
-        self.filled += done.written;
-        done.read
+        read
+    }
+
+    /// Adds what `copy` puts into the room that there is; gives how much of `input`
+    /// that was.
+    fn fill(
+        &mut self,
+        input: &[u8],
+        copy: impl FnOnce(&[u8], &mut [u8]) -> Option<Copied>,
+    ) -> usize {
+        let room = self.text.get_mut(self.filled..).unwrap_or_default();
+        let Some(copied) = copy(input, room).filter(|copied| copied.read > 0) else {
+            return 0;
+        };
+        self.fresh = input.get(copied.read - 1) == Some(&b'\n');
+        self.filled += copied.written;
+        copied.read
     }
 
     /// Ends an unfinished line, as the end of input does, and writes it.
@@ -177,72 +187,31 @@ impl Lines {
     }
 }
 
-/// What was copied from the block to the text.
-#[derive(Clone, Copy, Debug, Default)]
-struct Copied {
-    read: usize,
-    written: usize,
-    /// Up to and with the end of a line.
-    ended: bool,
-}
-
 /// Copies up to the end of the line, or what there is of it or room for.
 fn copy_line(input: &[u8], room: &mut [u8]) -> Copied {
     let line = memchr(b'\n', input).map_or(input.len(), |at| at + 1);
     let count = line.min(room.len());
-    if let (Some(line), Some(place)) = (input.get(..count), room.get_mut(..count)) {
+    let (line, place) = (input.get(..count), room.get_mut(..count));
+    if let (Some(line), Some(place)) = (line, place) {
         place.copy_from_slice(line);
-        let ended = line.ends_with(b"\n");
-        return Copied {
-            read: count,
-            written: count,
-            ended,
-        };
     }
-    Copied::default()
+    Copied {
+        read: count,
+        written: count,
+    }
 }
 
 /// A line with its stamp. Not without a byte of its own: a stamp alone would say
 /// that the line has not begun.
-fn stamp_line(input: &[u8], room: &mut [u8], stamp: &Stamp) -> Option<Copied> {
-    let Some((place, room @ [_, ..])) = room.split_at_mut_checked(stamp.length()) else {
+fn stamp_line(input: &[u8], room: &mut [u8], stamp: &Prefix) -> Option<Copied> {
+    let (place, room) = room.split_at_mut_checked(stamp.bytes().len())?;
+    if input.is_empty() || room.is_empty() {
         return None;
-    };
+    }
     place.copy_from_slice(stamp.bytes());
     let mut copied = copy_line(input, room);
-    copied.written += stamp.length();
+    copied.written += place.len();
     Some(copied)
-}
-
-/// As many bytes are copied for each short line, whatever its length: a copy of
-/// known length costs next to nothing.
-const SHORT: usize = 16;
-
-/// The same for a line that ends within its first bytes, if there is that much
-/// to copy and room for it.
-fn stamp_short(input: &[u8], room: &mut [u8], stamp: &Stamp) -> Option<Copied> {
-    let line: &[u8; SHORT] = input.first_chunk()?;
-    let newline = newline_in(u128::from_le_bytes(*line))?;
-    let place: &mut [u8; LONGEST + SHORT] = room.first_chunk_mut()?;
-    // The zeros after a shorter stamp are written over.
-    *place.first_chunk_mut()? = *stamp.padded();
-    let place = place.get_mut(stamp.length()..)?;
-    *place.first_chunk_mut()? = *line;
-    Some(Copied {
-        read: newline + 1,
-        written: stamp.length() + newline + 1,
-        ended: true,
-    })
-}
-
-/// Where the first newline is among the bytes of `word`, lowest first.
-fn newline_in(word: u128) -> Option<usize> {
-    const ONES: u128 = u128::from_le_bytes([1; SHORT]);
-    // A byte that was a newline is zero, and the lowest zero byte is the lowest one
-    // whose top bit is set after this.
-    let zeroed = word ^ (ONES * 0x0a);
-    let found = zeroed.wrapping_sub(ONES) & !zeroed & (ONES << 7);
-    (found != 0).then(|| found.trailing_zeros() as usize / 8)
 }
 
 /// Deals with all lines of `text` that are complete or long, and writes what
@@ -306,12 +275,11 @@ fn each_line<W: World>(
     text: &[u8],
     mut from: usize,
 ) -> Result<usize, Stop> {
-    while let Some(lines) = text.get(from..)
-        && let Some(newline) = memchr(b'\n', lines)
-    {
-        let head = lines.get(..newline.min(HORIZON)).unwrap_or_default();
-        decide(script, folders, session, head)?;
-        let end = from + newline + 1;
+    let begin = from;
+    for end in LineEnds::of(text.get(begin..).unwrap_or_default()) {
+        let end = begin + end;
+        let head = text.get(from..(end - 1).min(from + HORIZON));
+        decide(script, folders, session, head.unwrap_or_default())?;
         add(folders, session, text, from, end)?;
         from = end;
     }
@@ -411,26 +379,13 @@ mod tests {
     use crate::stamp::Form;
 
     #[test]
-    fn the_first_newline_is_found_among_bytes_that_look_alike() {
-        for at in 0..SHORT {
-            for other in [0x00, 0x0b, 0x09, 0x8a, 0xff] {
-                let mut bytes = [other; SHORT];
-                assert_eq!(newline_in(u128::from_le_bytes(bytes)), None);
-                bytes[at] = b'\n';
-                bytes[SHORT - 1] = b'\n';
-                assert_eq!(newline_in(u128::from_le_bytes(bytes)), Some(at));
-            }
-        }
-    }
-
-    #[test]
     fn every_line_gets_its_stamp_however_it_is_cut() {
         let input: Vec<u8> = (0..60)
             .flat_map(|length| [vec![b'x'; length % 35], b"\n".to_vec()].concat())
             .collect();
         let instant = dt_tai::from_unix(1_000_000_000, 0);
         for form in [Form::Label, Form::Seconds] {
-            let stamp = Stamp::new(form, instant);
+            let stamp = Prefix::new(Stamp::new(form, instant).bytes());
             let want: Vec<u8> = input
                 .split_inclusive(|byte| *byte == b'\n')
                 .flat_map(|line| [stamp.bytes(), line].concat())

@@ -75,7 +75,7 @@ pub fn matches(pattern: &[u8], line: &[u8]) -> bool {
             [] => return line.is_empty(),
             [b'*'] => return true,
             [b'*', rest @ ..] => {
-                let Some(at) = rest.first().and_then(|until| memchr(*until, line)) else {
+                let Some(at) = rest.first().and_then(|until| find(*until, line)) else {
                     return false;
                 };
                 // What was found is not passed over: it is looked at again as the
@@ -138,6 +138,18 @@ fn beginning<'a>(pattern: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
         None | Some(b'*' | b'?') => Some(line),
         Some(byte) => line.get(memchr(*byte, line)?..),
     }
+}
+
+/// Where `byte` is first: most often it is near.
+#[inline]
+fn find(byte: u8, line: &[u8]) -> Option<usize> {
+    if let Some(near) = line.first_chunk() {
+        let places = dt_os::places::places(byte, near);
+        if places != 0 {
+            return Some(places.trailing_zeros() as usize);
+        }
+    }
+    memchr(byte, line)
 }
 
 #[cfg(test)]

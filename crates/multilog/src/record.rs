@@ -8,6 +8,7 @@
 //! of it all had reached the disk.
 
 use crate::stamp::LONGEST;
+use crate::world::Who;
 
 /// Where the mark begins in the file; the record lies before it.
 pub const MARK: u64 = 4096;
@@ -32,6 +33,8 @@ pub struct Record {
     pub pipe: (u64, u64),
     /// What is to leave the pipe now, as it has been dealt with.
     pub taking: Taking,
+    /// The processor that is running, or about to.
+    pub processor: Who,
     /// That many bytes of input are where the mark is otherwise, and nowhere else.
     pub saved: u64,
     /// Input is read, not looked at: what was read is lost with a kill.
@@ -143,6 +146,8 @@ impl Record {
         word(u64::from(self.plain) | u64::from(self.midst) << 1);
         word(self.pipe.0);
         word(self.pipe.1);
+        word(self.processor.0);
+        word(self.processor.1);
         word(self.saved);
         word(self.taking.bytes);
         word(self.taking.unmarked);
@@ -182,7 +187,8 @@ impl Record {
         let sum = rest.word()?;
         let summed = rest.0;
         let (script, flags) = (rest.word()?, rest.word()?);
-        let (pipe, saved) = ((rest.word()?, rest.word()?), rest.word()?);
+        let (pipe, processor) = ((rest.word()?, rest.word()?), (rest.word()?, rest.word()?));
+        let saved = rest.word()?;
         let taking = rest.taking()?;
         let held = usize::try_from(rest.word()?).ok()?;
         let count = rest.word()?;
@@ -195,6 +201,7 @@ impl Record {
             script,
             pipe,
             taking,
+            processor,
             saved,
             plain: flags & 1 != 0,
             midst: flags & 2 != 0,
@@ -272,6 +279,7 @@ mod tests {
             boot: [7; 16],
             script: 99,
             pipe: (13, 14),
+            processor: (4711, 12),
             taking: Taking {
                 bytes: 65_536,
                 unmarked: 65_535,

@@ -17,8 +17,15 @@ use crate::session::{LEAD, Session, Stop};
 use crate::stamp::{Form, LONGEST, Stamp};
 use crate::world::{Woken, World};
 
-/// The most that is taken from standard input in one go: what a pipe holds.
-pub const BLOCK: usize = 1 << 16;
+/// The most that is taken from standard input in one go.
+pub const BLOCK: usize = 1 << 18;
+
+/// What a pipe holds, as a rule.
+const PIPE: usize = 1 << 16;
+
+/// After so many looks in a row that found a full pipe, it is made to hold more:
+/// whoever fills it is then woken less often, and so are we.
+const FLOOD: u8 = 4;
 
 const ROOM: NonZeroUsize = NonZeroUsize::new(LEAD + BLOCK).unwrap();
 
@@ -136,6 +143,14 @@ impl<F> Engine<F> {
             count = memchr::memchr(b'\n', block).map_or(count, |newline| newline + 1);
         }
         self.intake.likely = count >= MUCH;
+        self.intake.full = if count < PIPE {
+            0
+        } else {
+            self.intake.full.saturating_add(1)
+        };
+        if self.intake.full == FLOOD {
+            session.world.widen(BLOCK);
+        }
         self.deal_with(session, count)?;
         self.take_off(session, count)
     }
@@ -151,6 +166,7 @@ impl<F> Engine<F> {
             }
             self.lines.release();
             session.release();
+            session.world.narrow();
             self.folders.iter_mut().for_each(Folder::release);
         }
         session.world.wait(true, None)
@@ -236,6 +252,7 @@ impl<F> Engine<F> {
         for folder in &mut self.folders {
             folder.finish(session)?;
         }
+        session.world.narrow();
         let doubtful = self.folders.iter().any(Folder::is_doubtful);
         if let Some(keep) = session.keep.as_mut().filter(|_| !doubtful) {
             // Where that fails, the modes of the files speak for themselves.

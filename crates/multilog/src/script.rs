@@ -1,7 +1,7 @@
 //! The script: arguments, and what they make multilog do with a line.
 //!
-//! The first byte decides. What has no meaning is ignored without a word, as
-//! the original does, and scripts rely on it: `logdir` without a dot or slash
+//! The first byte decides. What has no meaning is ignored, as the original does,
+//! but for a warning; scripts rely on it: `logdir` without a dot or slash
 //! is no directory, and `status` is a size of zero.
 
 use std::ffi::{OsStr, OsString};
@@ -21,6 +21,17 @@ pub struct Script {
     pub statuses: Vec<OsString>,
     /// The log directories, in order; `Action::Log` counts through them.
     pub logs: Vec<Log>,
+    /// Words that are hardly meant as they are taken.
+    pub odd: Vec<(OsString, Odd)>,
+}
+
+/// How a word is taken that may be a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Odd {
+    /// Not at all.
+    Ignored,
+    /// As this number, though it is more or less than digits.
+    Number(u64),
 }
 
 /// One thing that happens to every line.
@@ -77,6 +88,7 @@ impl Script {
     #[must_use]
     pub fn parse(arguments: &[OsString]) -> Self {
         let mut script = Self::default();
+        let mut odd = Vec::new();
         let mut shell = false;
         let mut log = Log::default();
         for (position, word) in arguments.iter().enumerate() {
@@ -101,8 +113,18 @@ impl Script {
                     script.actions.push(Action::Status(script.statuses.len()));
                     script.statuses.push(OsStr::from_bytes(rest).to_owned());
                 }
-                b's' => log.size = number(rest).max(LEAST_SIZE),
-                b'n' => log.count = number(rest).max(2),
+                b's' | b'n' => {
+                    let least = if *letter == b's' { LEAST_SIZE } else { 2 };
+                    let value = number(rest).max(least);
+                    if *letter == b's' {
+                        log.size = value;
+                    } else {
+                        log.count = value;
+                    }
+                    if rest.is_empty() || !rest.iter().all(u8::is_ascii_digit) {
+                        odd.push((word.clone(), Odd::Number(value)));
+                    }
+                }
                 b'!' => log.processor = Some(OsStr::from_bytes(rest).to_owned()),
                 b'w' if is_suffix(rest) => OsStr::from_bytes(rest).clone_into(&mut log.suffix),
                 b'.' | b'/' => {
@@ -110,9 +132,10 @@ impl Script {
                     log.name.clone_from(word);
                     script.logs.push(log.clone());
                 }
-                _ => {}
+                _ => odd.push((word.clone(), Odd::Ignored)),
             }
         }
+        script.odd = odd;
         script
     }
 
@@ -259,7 +282,34 @@ mod tests {
 
     #[test]
     fn words_without_a_meaning_are_ignored() {
-        assert_eq!(parse(&["logdir", "", "x"]), Script::default());
+        let script = parse(&["logdir", "", "x"]);
+        let odd = ["logdir", "x"].map(|word| (word.into(), Odd::Ignored));
+        assert_eq!(script.odd, odd);
+        let nothing = Script {
+            odd: script.odd.clone(),
+            ..Script::default()
+        };
+        assert_eq!(script, nothing);
+    }
+
+    #[test]
+    fn numbers_that_are_not_all_digits_are_noticed() {
+        let odd = parse(&["s100k", "s1", "n", "n05", "t", "status"]).odd;
+        let seen: Vec<_> = odd
+            .iter()
+            .map(|(word, odd)| (word.to_str(), *odd))
+            .collect();
+        let number = |word, value| (Some(word), Odd::Number(value));
+        let ignored = (Some("t"), Odd::Ignored);
+        assert_eq!(
+            seen,
+            [
+                number("s100k", 4096),
+                number("n", 2),
+                ignored,
+                number("status", 4096)
+            ]
+        );
     }
 
     #[test]

@@ -3,12 +3,14 @@
 
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use dt_cli::{Fatal, Message};
+use dt_os::Errno;
 use dt_os::memory::Buffer;
 
 use crate::record::{MARK, Record};
-use crate::world::{PAUSE, World};
+use crate::world::{PAUSE, Who, World};
 
 /// Why multilog stops before its input does.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Session<'a, W: World> {
     pub alarm: bool,
     /// The record as of the beginning of the block that is being dealt with.
     pub record: Record,
+    /// While that of a predecessor still counts: that one.
+    pub old: Option<Record>,
     /// Where the record is, if anywhere.
     pub keep: Option<W::File>,
     /// Room for an unfinished line, then the block that came from standard input.
@@ -47,6 +51,7 @@ impl<'a, W: World> Session<'a, W> {
             term: false,
             alarm: false,
             record: Record::default(),
+            old: None,
             keep: None,
             block: Rc::new(block),
             taken: 0,
@@ -61,18 +66,60 @@ impl<'a, W: World> Session<'a, W> {
         doing: &[&[u8]],
         mut call: impl FnMut(&mut W) -> io::Result<T>,
     ) -> Result<T, Stop> {
+        match call(self.world) {
+            Ok(done) => Ok(done),
+            Err(why) => self.insist_after(why, doing, call),
+        }
+    }
+
+    /// The same once `call` has failed.
+    pub fn insist_after<T>(
+        &mut self,
+        mut why: io::Error,
+        doing: &[&[u8]],
+        mut call: impl FnMut(&mut W) -> io::Result<T>,
+    ) -> Result<T, Stop> {
         loop {
+            if is_no_room(&why) {
+                self.warn(doing, ", pausing", Some(&why));
+                if let Some(done) = self.await_room(&mut call)? {
+                    return Ok(done);
+                }
+            } else {
+                self.pause(doing, Some(&why))?;
+            }
             match call(self.world) {
                 Ok(done) => return Ok(done),
-                Err(why) => self.pause(doing, Some(&why))?,
+                Err(again) => why = again,
             }
         }
+    }
+
+    /// The five seconds where room on the disk is wanted: as soon as there is some,
+    /// they are over.
+    fn await_room<T>(
+        &mut self,
+        call: &mut impl FnMut(&mut W) -> io::Result<T>,
+    ) -> Result<Option<T>, Stop> {
+        for _ in 1..GLANCES {
+            self.rest(PAUSE / GLANCES)?;
+            if let Ok(done) = call(self.world) {
+                return Ok(Some(done));
+            }
+        }
+        self.rest(PAUSE / GLANCES)?;
+        Ok(None)
     }
 
     /// `warning: DOING, pausing: WHY`, and five seconds.
     pub fn pause(&mut self, doing: &[&[u8]], why: Option<&io::Error>) -> Result<(), Stop> {
         self.warn(doing, ", pausing", why);
-        let end = self.world.moment().plus(PAUSE);
+        self.rest(PAUSE)
+    }
+
+    /// Waits so long, unless TERM comes and we may go.
+    pub fn rest(&mut self, how_long: Duration) -> Result<(), Stop> {
+        let end = self.world.moment().plus(how_long);
         loop {
             let woken = self.world.wait(false, Some(end));
             self.alarm |= woken.alarm;
@@ -99,12 +146,30 @@ impl<'a, W: World> Session<'a, W> {
         self.world.say(&line);
     }
 
+    /// Puts on record who the processor is that is about to run.
+    pub fn note_processor(&mut self, who: Who) -> Result<(), Stop> {
+        let record = self.old.as_mut().unwrap_or(&mut self.record);
+        record.processor = who;
+        record.encode(&mut self.encoded);
+        self.write_record()
+    }
+
+    /// It has ended; the next record says so.
+    pub fn forget_processor(&mut self) {
+        let record = self.old.as_mut().unwrap_or(&mut self.record);
+        record.processor = Who::default();
+    }
+
     /// Writes the record as it is; with trouble, keeps at it.
     pub fn commit(&mut self) -> Result<(), Stop> {
+        self.record.encode(&mut self.encoded);
+        self.write_record()
+    }
+
+    fn write_record(&mut self) -> Result<(), Stop> {
         let Some(mut keep) = self.keep.take() else {
             return Ok(());
         };
-        self.record.encode(&mut self.encoded);
         let encoded = std::mem::take(&mut self.encoded);
         let done = self.insist(&[b"unable to write to lock"], |world| {
             write_whole(world, &mut keep, &encoded, 0)
@@ -180,6 +245,17 @@ impl<'a, W: World> Session<'a, W> {
         self.record.saved = 0;
         saved
     }
+}
+
+/// How often it is tried in a pause whether there is room on the disk again: every
+/// quarter of a second.
+const GLANCES: u32 = 20;
+
+/// Whether the disk, or somebody's share of it, is full.
+fn is_no_room(why: &io::Error) -> bool {
+    [Errno::ENOSPC, Errno::EDQUOT]
+        .into_iter()
+        .any(|errno| dt_os::is_errno(why, errno))
 }
 
 /// Room before the block for an unfinished line of the one before.

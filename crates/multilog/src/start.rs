@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use dt_cli::Fatal;
 
@@ -10,12 +11,15 @@ use crate::record::{Entry, MARK, Record};
 use crate::runtime::Engine;
 use crate::session::{LEAD, Session, Stop};
 use crate::stamp::Stamp;
-use crate::world::World;
+use crate::world::{Who, World};
 
 impl<F> Engine<F> {
     /// Everything up to the first look at standard input.
     pub fn open<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
         let old = self.old_record(session)?;
+        if let Some(old) = &old {
+            wait_for_left_over(session, old.processor)?;
+        }
         let mut pasts = Vec::new();
         for (number, log) in self.script.logs.iter().enumerate() {
             let directory = session
@@ -39,9 +43,11 @@ impl<F> Engine<F> {
         let comes_again =
             |old: &Record| old.saved > 0 || !old.plain && old.pipe == session.record.pipe;
         session.record.plain = !old.as_ref().is_some_and(comes_again);
+        session.old.clone_from(&old);
         for (folder, (past, entry, _)) in self.folders.iter_mut().zip(pasts) {
             folder.recover(session, past, entry)?;
         }
+        session.old = None;
         if let Some(old) = old {
             self.take_up(session, old)?;
         }
@@ -100,6 +106,7 @@ impl<F> Engine<F> {
             pipe,
             logs,
             taking: crate::record::Taking::default(),
+            processor: Who::default(),
             ..old
         };
         // A rotation may have been brought to its end just now. That must be on
@@ -149,6 +156,24 @@ impl<F> Engine<F> {
         }
         self.deal_with(session, done)
     }
+}
+
+/// A processor that outlives its multilog may be about things that are not to be
+/// done twice at a time: the next run has to wait until it is gone.
+fn wait_for_left_over<W: World>(session: &mut Session<'_, W>, who: Who) -> Result<(), Stop> {
+    let mut nap = Duration::from_millis(50);
+    if session.world.lives(who) {
+        let what = format!(
+            "waiting for the processor of a killed multilog, process {}",
+            who.0
+        );
+        session.warn(&[what.as_bytes()], "", None);
+    }
+    while session.world.lives(who) {
+        session.rest(nap)?;
+        nap = (nap * 2).min(Duration::from_secs(1));
+    }
+    Ok(())
 }
 
 fn entry_of(record: &Record, directory: (u64, u64)) -> Option<Entry> {

@@ -39,22 +39,13 @@ pub struct Woken {
 pub enum Ending {
     /// With this code.
     Exited(i32),
-    /// A signal killed it.
-    Killed,
+    /// This signal killed it.
+    Killed(i32),
 }
 
-/// What a processor gets as descriptors 0, 1, 4 and 5.
-#[derive(Debug)]
-pub struct Streams<F> {
-    /// `previous`.
-    pub input: F,
-    /// `processed`.
-    pub output: F,
-    /// `state`.
-    pub state: F,
-    /// `newstate`.
-    pub newstate: F,
-}
+/// The number of a process and when it started, by the kernel's count: no other
+/// process of the same boot has both. Zeroes are no process.
+pub type Who = (u64, u64);
 
 /// The system. Log directories go by their number in the script, and so do
 /// status files.
@@ -102,9 +93,15 @@ pub trait World {
 
     /// Goes into the log directory for the processor; the next start leaves it.
     fn enter(&mut self, log: usize) -> io::Result<()>;
-    /// Starts a log directory's processor.
-    fn start(&mut self, log: usize, streams: &Streams<Self::File>) -> io::Result<Self::Child>;
-    /// Waits for it to end.
+    /// Starts a log directory's processor, which has `previous`, a new `processed`,
+    /// `state` and a new `newstate` as its descriptors 0, 1, 4 and 5. It does nothing
+    /// before it is let go, and ends if we do.
+    fn start(&mut self, log: usize) -> io::Result<Self::Child>;
+    /// Who that is; zeroes if nobody can say.
+    fn who(&mut self, child: &Self::Child) -> Who;
+    /// Whether a process still runs.
+    fn lives(&mut self, who: Who) -> bool;
+    /// Lets a processor go, and waits for it to end.
     fn wait_for(&mut self, child: Self::Child) -> io::Result<Ending>;
 
     /// Writes a status file from its beginning.
@@ -113,9 +110,14 @@ pub trait World {
     fn say(&mut self, bytes: &[u8]);
 
     /// Whether there is all that [`World::look`] needs, and enough to work beside it.
-    fn can_look(&mut self) -> bool;
+    fn can_look(&mut self) -> io::Result<()>;
     /// Copies the beginning of the input, a pipe, and leaves it there; 0 is the end.
     fn look(&mut self, into: &mut [u8]) -> io::Result<usize>;
+    /// Has the pipe hold up to `most` bytes, so that as many can be looked at. It
+    /// changes nothing else, and may not work.
+    fn widen(&mut self, most: usize);
+    /// Undoes that, if it can be undone now.
+    fn narrow(&mut self);
     /// Takes up to `most` bytes of input and forgets them, all or none of what is
     /// there; 0 is the end.
     fn discard(&mut self, most: usize) -> io::Result<usize>;

@@ -266,37 +266,100 @@ fn a_failed_sync_is_never_followed_by_a_claim() {
     }
 }
 
-#[test]
-fn without_power_at_any_call_what_is_called_safe_is_whole_and_stays() {
-    for words in [PLAIN, PROCESSED] {
-        for loss in [Loss::OldNames, Loss::NewNames] {
-            for at in 0..calls(words) {
-                let mut model = model(words);
-                model.stop_at = at;
-                let _ = model.run(words);
-                let before = model.durable(0);
-                model.lose_power(loss);
-                model.run_to_the_end(words);
-                let after = model.files(0);
-                for (name, data) in &after {
-                    let text = String::from_utf8(data.clone()).unwrap();
-                    let whole = input().contains(&text);
-                    assert!(
-                        whole || !name.ends_with(".s"),
-                        "{loss:?} at {at}: {name} is cut"
-                    );
-                    assert!(!text.contains('\0'), "{loss:?} at {at}: NUL in {name}");
-                }
-                for file in before {
-                    assert!(
-                        after.contains(&file),
-                        "{loss:?} at {at}: {} is gone",
-                        file.0
-                    );
-                }
+/// Takes the power away at any call, with all that may be left of what was not
+/// synced, and looks what the next multilog makes of it.
+fn without_power(words: &[&str], losses: impl Fn(&Model) -> Vec<Loss>) {
+    for at in 0..calls(words) {
+        let mut stopped = model(words);
+        stopped.stop_at = at;
+        let _ = stopped.run(words);
+        let before = stopped.durable(0);
+        for loss in losses(&stopped) {
+            let mut model = stopped.clone();
+            model.lose_power(loss);
+            // What was in the pipe is gone with the power.
+            let later = input().replace('\n', " later\n");
+            model.input = later.clone().into_bytes();
+            model.run_to_the_end(words);
+            let after = model.files(0);
+            for (name, data) in &after {
+                let text = String::from_utf8(data.clone()).unwrap();
+                let first = text.find(" later").unwrap_or(text.len());
+                let begins = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
+                let begins = if first < text.len() { begins } else { first };
+                let (old, new) = text.split_at(begins);
+                let whole = input().contains(old) && later.contains(new);
+                let unfinished = !name.ends_with(".s");
+                assert!(whole || unfinished, "{loss:?} at {at}: {name} is cut");
+                assert!(!text.contains('\0'), "{loss:?} at {at}: NUL in {name}");
+            }
+            for file in &before {
+                let stays = after.contains(file);
+                assert!(stays, "{loss:?} at {at}: {} is gone", file.0);
             }
         }
     }
+}
+
+#[test]
+fn without_power_at_any_call_what_is_called_safe_is_whole_and_stays() {
+    for words in [PLAIN, PROCESSED] {
+        without_power(words, |_| vec![Loss::OldNames, Loss::NewNames]);
+    }
+}
+
+/// The names are on disk up to any change that was made to them, as a journal
+/// leaves them.
+fn any_change(model: &Model) -> Vec<Loss> {
+    let left = 0..=model.unsynced(0);
+    left.flat_map(|names| [false, true].map(|written| Loss::Some { names, written }))
+        .collect()
+}
+
+#[test]
+fn without_power_at_any_call_any_part_of_the_changes_to_names_will_do() {
+    without_power(PLAIN, any_change);
+}
+
+#[test]
+fn without_power_at_any_call_any_part_of_a_processors_changes_to_names_will_do() {
+    without_power(PROCESSED, any_change);
+}
+
+#[test]
+fn room_on_the_disk_ends_the_pause_and_is_missed_with_a_warning_every_five_seconds() {
+    for (tries, warnings) in [(1, 1), (2, 1), (20, 1), (21, 2), (50, 3)] {
+        let mut model = model(PLAIN);
+        let begun = model.now;
+        model.full = Some(ENOSPC);
+        model.full_for = tries;
+        assert_eq!(model.run(PLAIN), Some(Ok(())));
+        check(&model, PLAIN, "after a full disk");
+        let said = String::from_utf8(model.said.clone()).unwrap();
+        let warning =
+            "multilog: warning: unable to write to ./d/current, pausing: out of disk space";
+        assert_eq!(
+            said,
+            format!("{warning}\n").repeat(warnings),
+            "{tries} tries"
+        );
+        // A quarter of a second for each try, and no time for anything else.
+        let waited = model.now - begun;
+        assert!(
+            waited < u64::from(tries + 1) * 260,
+            "{tries} tries, {waited} ms"
+        );
+    }
+}
+
+#[test]
+fn any_other_error_is_paused_for_as_ever() {
+    let mut model = model(PLAIN);
+    let begun = model.now;
+    model.full = Some(EIO);
+    model.full_for = 2;
+    assert_eq!(model.run(PLAIN), Some(Ok(())));
+    assert!(model.now - begun >= 10_000);
 }
 
 #[test]

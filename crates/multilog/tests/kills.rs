@@ -253,11 +253,7 @@ fn killed_at(
 
 #[test]
 fn killed_at_any_call_multilog_leaves_all_to_the_next() {
-    let traced = Command::new("strace")
-        .args(["-o", "/dev/null", "true"])
-        .status();
-    if !traced.is_ok_and(|status| status.success()) {
-        println!("killed_at_any_call: skipped, strace does not work here");
+    if dt_testkit::skipped_without_strace("killed_at_any_call") {
         return;
     }
     let lines: String = (0..200).map(line).collect();
@@ -267,34 +263,64 @@ fn killed_at_any_call_multilog_leaves_all_to_the_next() {
         "a\n".repeat(600),
         "\nb".repeat(400) + "\n",
     ];
-    let script = ["s4096", "n1000", "./d"];
+    let calls = [
+        "tee",
+        "splice",
+        "read",
+        "write",
+        "pwrite64",
+        "renameat",
+        "ftruncate",
+        "ppoll",
+    ];
     for text in inputs {
-        for call in [
-            "tee",
-            "splice",
-            "read",
-            "write",
-            "pwrite64",
-            "renameat",
-            "ftruncate",
-            "ppoll",
-        ] {
-            for when in 1.. {
-                let scratch = Scratch::new();
-                let (input, mut output) = std::io::pipe().unwrap();
-                output.write_all(text.as_bytes()).unwrap();
-                drop(output);
-                let killed = killed_at(&scratch, &script, &input, call, when);
-                assert_eq!(run_to_the_end(&scratch, &script, &input), 0);
-                let files = files(&scratch.join("d"));
-                let seen: String = files
-                    .iter()
-                    .map(|file| fs::read_to_string(file).unwrap())
-                    .collect();
-                assert!(seen == text, "{call} {when}: {}", difference(&seen, &text));
-                if !killed {
-                    break;
-                }
+        killed_at_each(&calls, &["s4096", "n1000", "./d"], &text);
+    }
+}
+
+#[test]
+fn killed_at_any_call_of_a_rotation_multilog_leaves_all_to_the_next() {
+    if dt_testkit::skipped_without_strace("killed_at_any_call_of_a_rotation") {
+        return;
+    }
+    let text: String = (0..200).map(line).collect();
+    let calls = [
+        "fsync",
+        "openat",
+        "linkat",
+        "unlinkat",
+        "fchmodat",
+        "fchmod",
+        "clone",
+        "wait4",
+        "fchdir",
+        "getdents64",
+        "close",
+        "pwrite64",
+    ];
+    killed_at_each(&calls, &["s4096", "n1000", "./d"], &text);
+    killed_at_each(&calls, &["s4096", "n1000", "!cat", "./d"], &text);
+}
+
+/// Kills multilog as it enters any of these calls, the first time, the second and so
+/// on, and looks what the next one makes of it.
+fn killed_at_each(calls: &[&str], script: &[&str], text: &str) {
+    for call in calls {
+        for when in 1.. {
+            let scratch = Scratch::new();
+            let (input, mut output) = std::io::pipe().unwrap();
+            output.write_all(text.as_bytes()).unwrap();
+            drop(output);
+            let killed = killed_at(&scratch, script, &input, call, when);
+            assert_eq!(run_to_the_end(&scratch, script, &input), 0);
+            let files = files(&scratch.join("d"));
+            let seen: String = files
+                .iter()
+                .map(|file| fs::read_to_string(file).unwrap())
+                .collect();
+            assert!(seen == text, "{call} {when}: {}", difference(&seen, text));
+            if !killed {
+                break;
             }
         }
     }

@@ -60,6 +60,20 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
 }
 
+/// The pipe of which `end` is an end, opened anew for reading and writing at once:
+/// as long as this is open nobody who writes to the pipe meets a broken one.
+///
+/// Needs /proc.
+pub fn both_ends(end: impl AsFd) -> io::Result<OwnedFd> {
+    let name = format!("/proc/self/fd/{}", end.as_fd().as_raw_fd());
+    let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
+    Ok(nix::fcntl::open(
+        name.as_str(),
+        flags,
+        nix::sys::stat::Mode::empty(),
+    )?)
+}
+
 /// Makes reads and writes give `EAGAIN` instead of waiting, or wait again.
 ///
 /// The setting belongs to the open file, which other processes may share.
@@ -160,6 +174,16 @@ pub fn silence_standard() -> io::Result<()> {
     for number in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
         // SAFETY: all four are open, and the three stay open: their file changes.
         Errno::result(unsafe { libc::dup2(null.as_raw_fd(), number) })?;
+    }
+    Ok(())
+}
+
+/// Makes `file` our standard output and error, which children inherit.
+pub fn become_output(file: impl AsFd) -> io::Result<()> {
+    for number in [libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: the borrowed descriptor is open, and the two stay open: their
+        // file changes.
+        Errno::result(unsafe { libc::dup2(file.as_fd().as_raw_fd(), number) })?;
     }
     Ok(())
 }

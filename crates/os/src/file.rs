@@ -171,6 +171,25 @@ pub fn lock_exclusive(file: &File, wait: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Puts a file with this content in the place of `name`, whole: whoever opens that
+/// finds the old content or this. It is made as `new` first, in the same directory.
+pub fn replace(
+    name: impl AsRef<Path>,
+    new: impl AsRef<Path>,
+    mode: u32,
+    content: &[u8],
+) -> io::Result<()> {
+    let new = new.as_ref();
+    // One that a killed process left, or somebody's link to another file.
+    match std::fs::remove_file(new) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        Ok(()) | Err(_) => {}
+    }
+    let file = How::CREATE_NEW.mode(mode).open(new)?;
+    crate::descriptor::write_all(file, content)?;
+    std::fs::rename(new, name)
+}
+
 /// Whether `error` says that a FIFO has no reader.
 #[must_use]
 pub fn no_reader(error: &io::Error) -> bool {

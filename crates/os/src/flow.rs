@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::SpliceFFlags;
+use nix::fcntl::{FcntlArg, SpliceFFlags, fcntl};
 use nix::sys::stat::SFlag;
 
 /// The device and the inode of the pipe, named or not, that `fd` is an end of.
@@ -16,6 +16,20 @@ pub fn pipe_identity(fd: impl AsFd) -> Option<(u64, u64)> {
     let found = nix::sys::stat::fstat(fd.as_fd()).ok()?;
     let kind = SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits());
     (kind == SFlag::S_IFIFO).then_some((found.st_dev, found.st_ino))
+}
+
+/// How many bytes a pipe holds at the most.
+pub fn capacity(pipe: impl AsFd) -> io::Result<usize> {
+    let bytes = fcntl(pipe.as_fd(), FcntlArg::F_GETPIPE_SZ)?;
+    usize::try_from(bytes).map_err(|_| Errno::EINVAL.into())
+}
+
+/// Makes a pipe hold so many bytes at the most, or a few more. `EBUSY` where more
+/// is in it, `EPERM` where our user's pipes may not take that much memory.
+pub fn set_capacity(pipe: impl AsFd, bytes: usize) -> io::Result<()> {
+    let bytes = i32::try_from(bytes).map_err(|_| Errno::EINVAL)?;
+    fcntl(pipe.as_fd(), FcntlArg::F_SETPIPE_SZ(bytes))?;
+    Ok(())
 }
 
 /// What it takes to look into pipes: a pipe of our own, empty between calls.
@@ -36,6 +50,11 @@ impl Tap {
             writer,
             null,
         })
+    }
+
+    /// How much can be looked at in one go at the most: as much as a pipe holds.
+    pub fn set_capacity(&self, bytes: usize) -> io::Result<()> {
+        set_capacity(&self.writer, bytes)
     }
 
     /// Copies the beginning of what `pipe` holds, and leaves it there; gives how
@@ -120,6 +139,27 @@ mod tests {
         drop(writer);
         assert_eq!(tap.look(&reader, &mut seen).unwrap(), 0);
         assert_eq!(tap.discard(&reader, 16).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_pipe_that_holds_more_is_seen_and_discarded_as_a_whole() {
+        const LARGE: usize = 1 << 18;
+        let (reader, writer) = crate::descriptor::pipe().unwrap();
+        let tap = Tap::new().unwrap();
+        let before = capacity(&reader).unwrap();
+        if set_capacity(&reader, LARGE).is_err() || tap.set_capacity(LARGE).is_err() {
+            println!("skipped: this user's pipes hold too much already");
+            return;
+        }
+        assert_eq!(capacity(&reader).unwrap(), LARGE);
+        crate::descriptor::write_all(&writer, &vec![b'x'; LARGE]).unwrap();
+        let busy = set_capacity(&reader, before).unwrap_err();
+        assert!(crate::is_errno(&busy, Errno::EBUSY));
+        assert_eq!(tap.look(&reader, &mut vec![0; LARGE]).unwrap(), LARGE);
+        assert_eq!(tap.discard(&reader, LARGE - 1).unwrap(), LARGE - 1);
+        set_capacity(&reader, before).unwrap();
+        assert_eq!(capacity(&reader).unwrap(), before);
+        assert_eq!(tap.discard(&reader, LARGE).unwrap(), 1);
     }
 
     #[test]

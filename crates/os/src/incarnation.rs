@@ -45,20 +45,43 @@ pub struct Seen {
 /// An error of any other kind says nothing about whether it lives (no /proc, no
 /// permission to see it).
 pub fn look_up(pid: Pid) -> io::Result<Seen> {
+    let mut stat = [0; STAT];
+    match stat_of(pid, &mut stat) {
+        Ok(stat) => parse(stat).ok_or_else(|| Errno::EPROTO.into()),
+        // Where /proc shows others' processes it can also tell that there is none.
+        Err(why) if why.kind() == ErrorKind::NotFound && !lives(pid) => Err(Errno::ESRCH.into()),
+        Err(why) => Err(why),
+    }
+}
+
+/// What wait(2) will give the parent of a process that has ended and has not been
+/// reaped; `None` where it is not so, or the process is another user's.
+pub(crate) fn status_of_dead(pid: Pid) -> Option<i32> {
+    let mut stat = [0; STAT];
+    let stat = stat_of(pid, &mut stat).ok()?;
+    if !parse(stat)?.zombie {
+        return None;
+    }
+    let last = stat.rsplit(|byte| *byte == b' ').next()?;
+    let status = str::from_utf8(last).ok()?.trim_end().parse().ok()?;
+    // Who may not know it is shown a 0; the dead have no program, but who may not
+    // know that either is told so.
+    let program = std::fs::read_link(format!("/proc/{pid}/exe"));
+    let may = program.is_err_and(|why| why.kind() != ErrorKind::PermissionDenied);
+    may.then_some(status)
+}
+
+/// The name has 64 bytes at the most, and the 50 numbers after it 21 each.
+const STAT: usize = 1200;
+
+fn stat_of(pid: Pid, stat: &mut [u8; STAT]) -> io::Result<&[u8]> {
     let mut name = [0; 32];
     let mut rest = name.as_mut_slice();
     write!(rest, "/proc/{pid}/stat")?;
     let unused = rest.len();
     let name = name.get(..name.len() - unused).unwrap_or_default();
     let name = str::from_utf8(name).map_err(|_| Errno::EPROTO)?;
-    // The name has 64 bytes at the most, and the 19 numbers after it 20 each.
-    let mut stat = [0; 1024];
-    match read(name, &mut stat) {
-        Ok(stat) => parse(stat).ok_or_else(|| Errno::EPROTO.into()),
-        // Where /proc shows others' processes it can also tell that there is none.
-        Err(why) if why.kind() == ErrorKind::NotFound && !lives(pid) => Err(Errno::ESRCH.into()),
-        Err(why) => Err(why),
-    }
+    read(name, stat)
 }
 
 /// Whether some process has the number, a dead one that waits to be reaped

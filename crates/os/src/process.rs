@@ -1,6 +1,6 @@
 //! Child processes: starting, reaping, signalling.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -11,6 +11,7 @@ use nix::unistd::{ForkResult, fork};
 pub use nix::unistd::Pid;
 
 use crate::exec::Image;
+use crate::file::How;
 use crate::signals::Signal;
 use crate::startup;
 
@@ -58,6 +59,8 @@ pub struct Birth<'a> {
     /// Signals that we catch: it has them at their default, from its first
     /// instruction on.
     pub caught: &'a [Signal],
+    /// What it opens once it is let go, in the directory that we are in.
+    pub files: &'a [Opened<'a>],
 }
 
 impl Launch<'_> {
@@ -81,6 +84,20 @@ impl Launch<'_> {
     pub fn start_gated(&self, not_held: &[BorrowedFd<'_>]) -> io::Result<Gated> {
         self.start_gated_as(&Birth {
             not_held,
+            ..Birth::default()
+        })
+    }
+
+    /// The same, and once it is let go the child opens `files`, in the directory
+    /// that we are in. Of our own descriptors that takes none.
+    pub fn start_opening(
+        &self,
+        not_held: &[BorrowedFd<'_>],
+        files: &[Opened<'_>],
+    ) -> io::Result<Gated> {
+        self.start_gated_as(&Birth {
+            not_held,
+            files,
             ..Birth::default()
         })
     }
@@ -119,11 +136,15 @@ impl Launch<'_> {
                     // A new process leads nothing yet, so it can only succeed.
                     let _ = nix::unistd::setsid();
                 }
-                if crate::descriptor::read(&closed, &mut [0]).is_ok_and(|count| count == 1) {
-                    self.run()
-                } else {
+                if !crate::descriptor::read(&closed, &mut [0]).is_ok_and(|count| count == 1) {
                     exit_child()
                 }
+                for file in birth.files {
+                    if let Err(why) = file.open() {
+                        complain(self.descriptor_excuse, crate::reason(&why));
+                    }
+                }
+                self.run()
             }
         }
     }
@@ -131,10 +152,7 @@ impl Launch<'_> {
     /// The child's side.
     fn run(&self) -> ! {
         let (excuse, errno) = self.become_program();
-        let reason = crate::reason_for(errno).as_bytes();
-        let pieces = [excuse, b": ", reason, b"\n"].map(IoSlice::new);
-        let _ = crate::descriptor::write_pieces(crate::descriptor::stderr(), &pieces);
-        exit_child()
+        complain(excuse, crate::reason_for(errno))
     }
 
     /// What could not be done, and why.
@@ -202,6 +220,42 @@ impl Gated {
     }
 }
 
+/// A file that a child opens for itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    /// Its name, below 1000 bytes long.
+    pub name: &'a OsStr,
+    /// How it is opened.
+    pub how: How,
+    /// The child's descriptor for it; whatever had that number is gone.
+    pub number: RawFd,
+}
+
+impl Opened<'_> {
+    /// Allocates nothing, the name being short.
+    fn open(&self) -> io::Result<()> {
+        let file = self.how.open(self.name)?;
+        let number = file.as_raw_fd();
+        if number == self.number {
+            // The descriptor is for the program to be executed.
+            crate::descriptor::keep_on_exec(&file)?;
+            std::mem::forget(file);
+            return Ok(());
+        }
+        // SAFETY: `file` is open; whatever the other was, the child is about to
+        // become another program and nothing here uses it.
+        Errno::result(unsafe { libc::dup2(number, self.number) })?;
+        Ok(())
+    }
+}
+
+/// The child's last words.
+fn complain(excuse: &[u8], reason: &str) -> ! {
+    let pieces = [excuse, b": ", reason.as_bytes(), b"\n"].map(IoSlice::new);
+    let _ = crate::descriptor::write_pieces(crate::descriptor::stderr(), &pieces);
+    exit_child()
+}
+
 fn exit_child() -> ! {
     // SAFETY: ends the process without running the parent's exit handlers.
     unsafe { libc::_exit(111) }
@@ -227,6 +281,17 @@ pub enum Ending {
     Exited(i32),
     /// This signal killed it.
     Killed(i32),
+}
+
+impl Ending {
+    /// From what wait(2) calls the status of a process that has ended.
+    pub(crate) const fn from_status(status: i32) -> Self {
+        if libc::WIFSIGNALED(status) {
+            Self::Killed(libc::WTERMSIG(status))
+        } else {
+            Self::Exited(libc::WEXITSTATUS(status))
+        }
+    }
 }
 
 /// Reaps one dead child, whichever it is, without waiting; `None` where none is
@@ -264,12 +329,7 @@ fn wait(which: libc::pid_t, flags: libc::c_int) -> io::Result<Option<(Pid, Endin
         return Ok(None);
     }
     // Stopped and continued children are not asked for, so it has ended.
-    let ending = if libc::WIFSIGNALED(status) {
-        Ending::Killed(libc::WTERMSIG(status))
-    } else {
-        Ending::Exited(libc::WEXITSTATUS(status))
-    };
-    Ok(Some((Pid::from_raw(pid), ending)))
+    Ok(Some((Pid::from_raw(pid), Ending::from_status(status))))
 }
 
 /// Whether `pid` is a child of ours, alive or not yet reaped.
@@ -369,6 +429,28 @@ mod tests {
         assert!(!is_child(pid));
         let pid = launch(&image).start_gated(&[]).unwrap().open().unwrap();
         assert_eq!(wait_for(pid).unwrap(), Ending::Exited(3));
+    }
+
+    #[test]
+    fn a_child_opens_its_files_itself() {
+        let image = Image::named("/bin/sh", &["sh", "-c", "cat <&5 >&4"], &[]).unwrap();
+        let name = std::env::temp_dir().join(format!("dt-os-process.{}", std::process::id()));
+        std::fs::write(&name, "content").unwrap();
+        let copy = name.with_extension("copy");
+        let file = |name, how, number| Opened { name, how, number };
+        let files = [
+            file(name.as_os_str(), How::READ, 5),
+            file(copy.as_os_str(), How::CREATE_NEW.mode(0o600), 4),
+        ];
+        let start = || launch(&image).start_opening(&[], &files).unwrap().open();
+        let ended = wait_for(start().unwrap()).unwrap();
+        let seen = std::fs::read(&copy).unwrap();
+        // It is there already.
+        let again = wait_for(start().unwrap()).unwrap();
+        std::fs::remove_file(&name).unwrap();
+        std::fs::remove_file(&copy).unwrap();
+        assert_eq!((ended, seen), (Ending::Exited(0), b"content".to_vec()));
+        assert_eq!(again, Ending::Exited(111));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub use nix::sys::signal::Signal;
 pub struct SignalPipe {
     rx: UnixStream,
     tx: UnixStream,
+    registered: Vec<signal_hook::SigId>,
 }
 
 impl SignalPipe {
@@ -28,14 +29,20 @@ impl SignalPipe {
     pub fn watch(signal: Signal) -> io::Result<Self> {
         let (rx, tx) = UnixStream::pair()?;
         rx.set_nonblocking(true)?;
-        signal_hook::low_level::pipe::register(signal as i32, tx.try_clone()?)?;
-        unblock(signal)?;
-        Ok(Self { rx, tx })
+        let mut pipe = Self {
+            rx,
+            tx,
+            registered: Vec::new(),
+        };
+        pipe.also(signal)?;
+        Ok(pipe)
     }
 
     /// Catches `signal` as well; the [`flag`] tells which it was.
-    pub fn also(&self, signal: Signal) -> io::Result<()> {
-        signal_hook::low_level::pipe::register(signal as i32, self.tx.try_clone()?)?;
+    pub fn also(&mut self, signal: Signal) -> io::Result<()> {
+        let tx = self.tx.try_clone()?;
+        let id = signal_hook::low_level::pipe::register(signal as i32, tx)?;
+        self.registered.push(id);
         unblock(signal)
     }
 
@@ -52,6 +59,16 @@ impl SignalPipe {
                 // Nothing left (EAGAIN); no other error is possible on this pipe.
                 Err(_) => return any,
             }
+        }
+    }
+}
+
+impl Drop for SignalPipe {
+    /// A signal that comes later is caught and forgotten: it must not be written to
+    /// a pipe that nobody reads, which would end us.
+    fn drop(&mut self) {
+        for id in self.registered.drain(..) {
+            signal_hook::low_level::unregister(id);
         }
     }
 }
@@ -98,4 +115,20 @@ fn dispose(signal: Signal, handler: SigHandler) -> io::Result<()> {
     // SAFETY: installs no handler, so no code of ours can run in signal context.
     unsafe { sigaction(signal, &action) }?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As of a child that dies while its parent exits.
+    #[test]
+    fn a_signal_that_comes_after_the_pipe_is_not_written_to_it() {
+        let pipe = SignalPipe::watch(Signal::SIGWINCH).unwrap();
+        let mut reader = pipe.rx.try_clone().unwrap();
+        drop(pipe);
+        nix::sys::signal::raise(Signal::SIGWINCH).unwrap();
+        // The end: nobody can write to it any more.
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+    }
 }

@@ -14,11 +14,13 @@ mod place;
 pub mod record;
 pub mod scanning;
 mod status;
+mod word;
 
 pub use command::{Command, UPGRADE};
 pub use place::Place;
 pub use record::{Incarnation, Record};
 pub use status::{BadStatus, Block, State, Status, StatusFile, Want};
+pub use word::Word;
 
 /// Names in a service directory.
 pub mod names {
@@ -40,4 +42,9 @@ pub mod names {
     pub const STATUS_NEW: &str = "supervise/status.new";
     /// What the next `supervise` must know should this one be killed.
     pub const RECORD: &str = "supervise/record";
+    /// What came of the last wish that `supervise` become the one installed now: a
+    /// [`Word`](crate::Word). There is none before the first.
+    pub const VERSION: &str = "supervise/version";
+    /// The same in the making.
+    pub const VERSION_NEW: &str = "supervise/version.new";
 }

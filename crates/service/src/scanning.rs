@@ -9,7 +9,7 @@ pub mod names {
     /// FIFO of command bytes.
     pub const CONTROL: &str = ".svscan/control";
     /// The version of the `svscan` that runs, and why it is not a newer one if one
-    /// was asked for: `VERSION` or `VERSION REASON`, and a newline.
+    /// was asked for: a [`Word`](crate::Word).
     pub const VERSION: &str = ".svscan/version";
     /// The same in the making.
     pub const VERSION_NEW: &str = ".svscan/version.new";

@@ -6,17 +6,19 @@
 //! write a block.
 #![forbid(unsafe_code)]
 
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::BorrowedFd;
 
 use dt_os::{descriptor, wait};
 
+pub mod newlines;
+mod output;
+pub mod prefix;
+
+pub use output::Output;
+
 /// Bytes asked for in one read: what a pipe holds.
 const BLOCK: usize = 64 * 1024;
-
-/// Bytes written at once. Lines of 27 bytes and more that get a stamp of 26 fit
-/// in; what makes more of a block than this takes further writes.
-const OUTPUT: usize = 2 * BLOCK;
 
 /// What happens to the bytes on their way.
 pub trait Filter {
@@ -24,10 +26,10 @@ pub trait Filter {
     ///
     /// Gives how many bytes are done with. The others, less than 64 of them, are
     /// those that more input has to explain; they come again in front of it.
-    fn block(&mut self, input: &[u8], out: &mut impl Write) -> io::Result<usize>;
+    fn block(&mut self, input: &[u8], out: &mut Output<impl Write>) -> io::Result<usize>;
 
     /// Writes what becomes of the bytes that were kept, now that nothing follows.
-    fn end(&mut self, kept: &[u8], out: &mut impl Write) -> io::Result<()>;
+    fn end(&mut self, kept: &[u8], out: &mut Output<impl Write>) -> io::Result<()>;
 }
 
 /// Runs `filter` until the input ends.
@@ -44,7 +46,7 @@ fn copy(
     output: impl Write,
     filter: &mut impl Filter,
 ) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(OUTPUT, output);
+    let mut out = Output::new(output);
     let mut buffer = vec![0; BLOCK];
     let mut kept = 0;
     loop {
@@ -102,13 +104,13 @@ mod tests {
     struct Hesitant;
 
     impl Filter for Hesitant {
-        fn block(&mut self, input: &[u8], out: &mut impl Write) -> io::Result<usize> {
+        fn block(&mut self, input: &[u8], out: &mut Output<impl Write>) -> io::Result<usize> {
             let (_, sure) = input.split_last().unwrap();
             out.write_all(sure)?;
             Ok(sure.len())
         }
 
-        fn end(&mut self, kept: &[u8], out: &mut impl Write) -> io::Result<()> {
+        fn end(&mut self, kept: &[u8], out: &mut Output<impl Write>) -> io::Result<()> {
             out.write_all(b"|")?;
             out.write_all(kept)
         }

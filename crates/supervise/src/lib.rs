@@ -9,6 +9,7 @@
 
 mod directory;
 mod files;
+mod home;
 mod ledger;
 pub mod machine;
 mod neighbours;
@@ -19,6 +20,7 @@ pub mod state;
 mod survivor;
 pub mod takeover;
 mod upgrade;
+mod word;
 mod world;
 
 use std::ffi::{OsStr, OsString};
@@ -30,6 +32,7 @@ use dt_os::file;
 use dt_service::{Place, Want, names};
 
 use directory::Directory;
+use home::Home;
 use runtime::World;
 use signals::Signals;
 use upgrade::{Call, Handed};
@@ -58,14 +61,14 @@ fn begin(dir: &OsStr) -> Result<Exit, Fatal> {
     let settings = settings(dir, scan, &mut signals)?;
     files::make_directory(&place)?;
     let of_ours = |verb, name, why| of_shown(verb, &shown(dir, &place, name), &why);
-    let lock = files::lock(&place).map_err(|why| of_ours("acquire", "lock", why))?;
+    let home = Home::take(&place).map_err(|why| of_ours("acquire", "lock", why))?;
     let control =
         files::Control::open(&place).map_err(|(verb, why)| of_ours(verb, "control", why))?;
     let held = Held {
         place: place.clone(),
         settings,
         signals,
-        lock,
+        home,
         control,
     };
     let to_start = |why| of_file("start", dir, "run", &why);
@@ -92,11 +95,13 @@ fn go_on(dir: &OsStr, handed: Handed) -> Result<Exit, Fatal> {
     let settings = settings(dir, handed.scan.zip(own), &mut signals)?;
     let control = files::Control::with_reader(&place, handed.control)
         .map_err(|(verb, why)| of_shown(verb, &shown(dir, &place, "control"), &why))?;
+    let home = Home::with_lock(&place, handed.lock)
+        .map_err(|why| of_shown("acquire", &shown(dir, &place, "lock"), &why))?;
     let held = Held {
         place,
         settings,
         signals,
-        lock: handed.lock,
+        home,
         control,
     };
     let to_start = |why| of_file("start", dir, "run", &why);
@@ -108,6 +113,7 @@ fn go_on(dir: &OsStr, handed: Handed) -> Result<Exit, Fatal> {
     // None: it was to exit, and its service has died this instant.
     if let Some((state, events)) = kernel.take_over(false).map_err(to_start)? {
         kernel.announce(&state);
+        kernel.leave_word(None);
         runtime::run(state, &events, &mut kernel);
     }
     Ok(Exit::OK)

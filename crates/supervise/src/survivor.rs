@@ -4,10 +4,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use dt_os::Errno;
-use dt_os::incarnation;
 use dt_os::pidfd::PidFd;
-use dt_os::process::{self, Pid};
+use dt_os::process::{self, Ending, Pid};
 use dt_os::signals::Signal;
+use dt_os::{ending, incarnation};
 use dt_service::Incarnation;
 
 use crate::takeover::{self, Fate, Found};
@@ -19,6 +19,7 @@ pub(crate) struct Survivor {
     /// None where the kernel has no such descriptors; then it is looked up.
     fd: Option<PidFd>,
     ended: bool,
+    ending: Option<Ending>,
 }
 
 /// Finds out about a process on record. A survivor is given where it lives and
@@ -39,6 +40,7 @@ pub(crate) fn find(process: Incarnation) -> (Fate, Option<Survivor>) {
         process,
         fd,
         ended: false,
+        ending: None,
     };
     let kept = fate == Fate::Lives && !child;
     (fate, kept.then_some(survivor))
@@ -75,8 +77,18 @@ impl Survivor {
     /// look shows it. Gives whether it has.
     pub(crate) fn note_end(&mut self, told: bool) -> bool {
         let looked = self.must_be_looked_at() && !self.lives();
-        self.ended |= told || looked;
+        if (told || looked) && !self.ended {
+            self.ended = true;
+            // At once: later its parent has fetched it.
+            self.ending = ending::of(self.pid(), self.fd.as_ref());
+        }
         self.ended
+    }
+
+    /// How it has ended, where the kernel tells that to others than the parent.
+    #[expect(dead_code, reason = "for what is kept of each death")]
+    pub(crate) const fn ending(&self) -> Option<Ending> {
+        self.ending
     }
 
     pub(crate) const fn has_ended(&self) -> bool {

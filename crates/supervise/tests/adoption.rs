@@ -1,14 +1,17 @@
 //! Supervise is killed, wherever it is, and another takes its service over.
 //!
-//! `DAEMONTOOLS_KILLS=1000` kills so often; the ordinary number is smaller.
+//! `DAEMONTOOLS_KILLS=1000` kills so often at random; the ordinary number is smaller.
+//! `DAEMONTOOLS_KILL_POINTS=all` kills at each system call.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 #[expect(dead_code, reason = "others of these tests use it all")]
 mod kit;
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, symlink};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -16,7 +19,7 @@ use dt_os::clock::Moment;
 use dt_os::descriptor;
 use dt_os::file::How;
 use dt_service::{Incarnation, Record, Status, Want};
-use dt_testkit::{Running, Suite, signal, until, until_some};
+use dt_testkit::{Running, Suite, signal, skipped_without_strace, until, until_some};
 use kit::Service;
 
 /// Notes each copy, and lives on as one process.
@@ -316,66 +319,109 @@ fn random_kills_leave_one_copy() {
     assert_eq!(copies(&service), []);
 }
 
-/// The calls of which each is the last that a supervise makes, on its way through
-/// a start, a restart and a stop.
-const CALLS: [&str; 14] = [
-    "openat", "write", "pwrite64", "pread64", "rename", "clone", "clone3", "fork", "close", "read",
-    "kill", "wait4", "ppoll", "pipe2",
-];
+/// How many runs go on at a time; most of the time they wait for the next start.
+const AT_A_TIME: usize = 8;
+
+/// How many kills the ordinary test makes.
+const SOME: usize = 16;
 
 #[test]
 fn a_kill_at_any_system_call_leaves_one_copy() {
-    let has_strace = Command::new("strace")
-        .args(["-o", "/dev/null", "true"])
-        .status()
-        .is_ok_and(|status| status.success());
-    if !has_strace || Suite::under_test().is_original() {
-        say("a_kill_at_any_system_call_leaves_one_copy: skipped, strace cannot trace here");
+    const NAME: &str = "a_kill_at_any_system_call_leaves_one_copy";
+    if Suite::under_test().is_original() || skipped_without_strace(NAME) {
         return;
     }
-    let every: usize = if kills() > 50 { 1 } else { 3 };
-    let kill_at_each = |call| {
-        (1..)
-            .step_by(every)
-            .take_while(move |number| kill_at(call, *number))
-    };
-    // Most of the time goes into waiting for the next start.
-    let killed: usize = thread::scope(|scope| {
-        let runs = CALLS.map(|call| scope.spawn(move || kill_at_each(call).count()));
-        runs.into_iter().map(|run| run.join().unwrap()).sum()
+    let all = std::env::var_os("DAEMONTOOLS_KILL_POINTS").is_some_and(|value| value == "all");
+    let mut points = calls();
+    let step = if all { 1 } else { points.len() / SOME };
+    // Others each time.
+    let from = Moment::now().since(Moment::default()).subsec_micros() as usize % step;
+    points = points.into_iter().skip(from).step_by(step).collect();
+    let next = AtomicUsize::new(0);
+    let killed = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some((call, number)) = points.get(next.fetch_add(1, Relaxed)) {
+                    killed.fetch_add(usize::from(kill_at(call, *number)), Relaxed);
+                }
+            });
+        }
     });
-    assert!(killed > 20, "only {killed} kills");
+    let killed = killed.into_inner();
+    say(&format!(
+        "{NAME}: {killed} kills at {} points",
+        points.len()
+    ));
+    // Not each run makes each call as often.
+    assert!(killed * 2 > points.len(), "only {killed} kills");
 }
 
-#[expect(clippy::print_stderr, reason = "says why a test is skipped")]
+#[expect(clippy::print_stderr, reason = "says what was done")]
 fn say(line: &str) {
     eprintln!("{line}");
 }
 
-/// Kills supervise when it makes `call` for the `number`th time, while its
-/// service starts, dies, starts again and is told to stop. Gives whether that
-/// happened.
-fn kill_at(call: &str, number: usize) -> bool {
-    let service = Service::new(RUN);
-    let inject = format!("inject={call}:signal=KILL:when={number}");
+/// A supervise that is traced, and is our child all the same.
+fn traced(service: &Service, how: &[&str]) -> Running {
     let mut command = Command::new("strace");
     command
-        .args(["-o", "/dev/null", "-e", &inject])
+        .arg("-D")
+        .args(how)
         .arg(Suite::under_test().program("supervise"))
         .arg("d")
         .current_dir(service.scratch.path())
         .stderr(Stdio::null());
-    let mut running = Running::start(&mut command, &service.scratch);
-    let killed = until_up_or_killed(&service, &mut running, 1)
+    Running::start(&mut command, &service.scratch)
+}
+
+/// Each call that a supervise makes on its way through a start, a restart and a
+/// stop, as the first, second, third of its name.
+fn calls() -> Vec<(String, usize)> {
+    let service = Service::new(RUN);
+    let trace = service.scratch.join("trace");
+    let mut running = traced(&service, &["-o", trace.to_str().unwrap()]);
+    assert!(!is_killed_on_its_way(&service, &mut running));
+    until("the trace is whole", || {
+        fs::read_to_string(&trace).is_ok_and(|text| text.contains("+++ exited"))
+    });
+    let text = fs::read_to_string(&trace).unwrap();
+    let mut counts = HashMap::new();
+    let names = text
+        .lines()
+        .filter_map(|line| Some(line.split_once('(')?.0));
+    let names = names.filter(|name| {
+        name.bytes()
+            .all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+    });
+    let calls = names.map(|name| {
+        let count = counts.entry(name.to_owned()).or_insert(0);
+        *count += 1;
+        (name.to_owned(), *count)
+    });
+    calls.collect()
+}
+
+/// Starts, starts again and stops the service; gives whether supervise was killed.
+fn is_killed_on_its_way(service: &Service, running: &mut Running) -> bool {
+    until_up_or_killed(service, running, 1)
         || {
-            tell(&service, b"t");
-            until_up_or_killed(&service, &mut running, 2)
+            tell(service, b"t");
+            until_up_or_killed(service, running, 2)
         }
         || {
-            tell(&service, b"dx");
+            tell(service, b"dx");
             running.wait() != 0
-        };
-    if !killed {
+        }
+}
+
+/// Kills supervise when it makes `call` for the `number`th time. Gives whether that
+/// happened.
+fn kill_at(call: &str, number: usize) -> bool {
+    let service = Service::new(RUN);
+    let inject = format!("inject={call}:signal=KILL:when={number}");
+    let mut running = traced(&service, &["-o", "/dev/null", "-e", &inject]);
+    if !is_killed_on_its_way(&service, &mut running) {
         return false;
     }
     let stopped = was_stopped(&service);

@@ -9,9 +9,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 
+use dt_cli::version::VERSION;
 use dt_os::Errno;
 use dt_os::descriptor;
 use dt_os::file::{self, How};
+use dt_service::Word;
 use dt_service::scanning::{self, names};
 
 use crate::machine::Logs;
@@ -104,14 +106,12 @@ impl AsFd for Control {
 ///
 /// For `svscanctl` only: where it cannot be written nothing else is worse for it.
 pub fn announce(refusal: Option<&str>) {
-    let refusal = refusal.map(|why| [" ", why].concat()).unwrap_or_default();
-    let line = [env!("CARGO_PKG_VERSION"), &refusal, "\n"].concat();
-    let _ = std::fs::remove_file(names::VERSION_NEW);
-    let made = How::CREATE_NEW.mode(0o644).open(names::VERSION_NEW);
-    let written = made.and_then(|file| descriptor::write_all(file, line.as_bytes()));
-    if written.is_ok() {
-        let _ = std::fs::rename(names::VERSION_NEW, names::VERSION);
-    }
+    let word = Word {
+        version: VERSION.to_owned(),
+        refusal: refusal.map(str::to_owned),
+    };
+    let text = word.encode();
+    let _ = file::replace(names::VERSION, names::VERSION_NEW, 0o644, text.as_bytes());
 }
 
 fn meaning(byte: u8) -> Option<Request> {

@@ -27,7 +27,9 @@
 #![forbid(unsafe_code)]
 
 mod control;
+mod essential;
 pub mod machine;
+pub mod output;
 mod paths;
 pub mod runtime;
 mod state;
@@ -40,12 +42,22 @@ use std::ffi::OsString;
 
 use dt_cli::{Exit, Fatal};
 use dt_os::clock::Moment;
+use dt_os::signals::Signal;
 
+use output::Output;
 use table::Table;
 use upgrade::Purpose;
 use world::Kernel;
 
-/// Runs the program with its arguments, argv\[0\] left out: `svscan [dir]`.
+/// Whether everything is to be as with daemontools-encore where that and the
+/// original disagree.
+pub(crate) fn is_encore() -> bool {
+    std::env::var_os("SUPERVISE_COMPAT").is_some_and(|value| value == "encore")
+}
+
+/// Runs the program with its arguments, argv\[0\] left out: `svscan [dir]`, and
+/// with `SUPERVISE_COMPAT=encore` in the environment `svscan [dir [logdir]]`: as
+/// for the original a second argument otherwise means nothing.
 ///
 /// Nothing but a directory that cannot be entered ends it, unless it is asked to.
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
@@ -63,7 +75,29 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     // What a killed `supervise` leaves behind is then ours to reap, and not lost
     // to init. An old kernel without that loses nothing else.
     let _ = dt_os::process::adopt_orphans();
+    let output = output(args, before.is_some())?;
     let (table, control) = before.unwrap_or_else(|| (Table::new(Moment::now()), None));
-    runtime::run(table, &mut Kernel::new(control));
-    Ok(Exit::OK)
+    let mut kernel = Kernel::new(control, output);
+    runtime::run(table, &mut kernel);
+    // From here on the death of a child, told of by a pipe that is being closed,
+    // must not be ours. Nothing is started any more that would inherit this.
+    let _ = dt_os::signals::ignore(Signal::SIGPIPE);
+    let exit = kernel.exit();
+    kernel.end();
+    Ok(exit)
+}
+
+/// The service that takes the others' output.
+fn output(args: &[OsString], goes_on: bool) -> Result<Option<Output>, Fatal> {
+    let directory = args.get(1).filter(|_| is_encore());
+    let output = directory.map(|directory| {
+        if goes_on {
+            return Ok(Output::resume(directory));
+        }
+        Output::redirect(directory).map_err(|why| {
+            let what = ["unable to create pipe for ".as_ref(), directory.as_os_str()];
+            Fatal::system("svscan", &what, &why)
+        })
+    });
+    output.transpose()
 }

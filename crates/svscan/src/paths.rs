@@ -83,6 +83,11 @@ impl Watched {
         }
     }
 
+    /// Watches each name on the way to a file, the file's own too.
+    pub fn way_to(&mut self, file: &Path) {
+        self.walk(file);
+    }
+
     /// Each name is watched before it is looked at, so that no change is missed.
     fn walk(&mut self, target: &Path) {
         let mut links = 0;

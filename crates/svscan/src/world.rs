@@ -8,12 +8,13 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use dt_cli::Message;
+use dt_cli::{Exit, Message};
 use dt_os::Errno;
 use dt_os::clock::Moment;
 use dt_os::exec::Image;
 use dt_os::file::How;
 use dt_os::herd::Herd;
+use dt_os::holders::{Holder, Holders};
 use dt_os::process::{ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
 use dt_os::wait::{self, Interest};
@@ -22,10 +23,12 @@ use dt_os::{descriptor, file, process};
 use dt_service::{Command, Status, names};
 
 use crate::control::Control;
+use crate::essential::Essentials;
 use crate::machine::{Half, Logs, Words};
+use crate::output::Output;
 use crate::paths::Watched;
 use crate::runtime::{Content, Presence, Request, World};
-use crate::survivors::{self, Found, Locks, Survivor};
+use crate::survivors::{self, Survivor, supervisor_of};
 use crate::table::{Identity, Table, Trouble};
 use crate::{control, upgrade};
 
@@ -52,11 +55,16 @@ pub struct Kernel {
     watched: Option<Watched>,
     mounts: Option<Mounts>,
     mounts_changed: bool,
-    locks: Locks,
+    locks: Holders,
     strangers: Strangers,
     control: Option<Control>,
-    /// As process 1: the signals that ask for an orderly stop.
+    essentials: Essentials,
+    /// As process 1, or as encore's: the signals that ask for an orderly stop.
     endings: [Option<SignalPipe>; 2],
+    /// The service that takes the others' output, if there is one.
+    output: Option<Output>,
+    /// We have been asked to stop everything.
+    stopping: bool,
 }
 
 /// Each `supervise` that somebody else has started, and where its status is.
@@ -107,28 +115,78 @@ impl Strangers {
 impl Kernel {
     /// Catches SIGCHLD; in children it becomes again what it was for us.
     #[must_use]
-    pub fn new(control: Option<Control>) -> Self {
+    pub fn new(control: Option<Control>, output: Option<Output>) -> Self {
         Self {
+            output,
+            stopping: false,
             deaths: SignalPipe::watch(Signal::SIGCHLD).ok(),
             watched: Watched::new().ok(),
             mounts: Mounts::new().ok(),
             mounts_changed: false,
-            locks: Locks::default(),
+            locks: Holders::default(),
             strangers: Strangers::default(),
             control,
+            essentials: Essentials::default(),
             endings: endings(),
         }
+    }
+
+    /// How we are to end once all has been stopped.
+    pub fn exit(&self) -> Exit {
+        self.essentials.verdict().map_or(Exit::OK, Exit::from_child)
     }
 }
 
 impl Kernel {
+    /// Sees to the service that takes the others' output.
+    fn see_to_output(&mut self) {
+        let now = Moment::now();
+        let Some(output) = self.output.as_mut().filter(|output| output.is_due(now)) else {
+            return;
+        };
+        let found = match supervisor_of(&mut self.locks, output.directory()) {
+            Holder::Process(pid, _) if process::is_child(pid) => Ok(pid),
+            Holder::Process(pid, process) => {
+                let survivor = Survivor { pid, process };
+                self.strangers.watch(survivor, output.directory())
+            }
+            Holder::Unknown(why) => Err(why),
+            Holder::Nobody => {
+                supervise(output.directory().as_os_str()).and_then(|image| output.start(&image))
+            }
+        };
+        match found {
+            Ok(pid) => output.has(pid, now),
+            Err(why) => {
+                output.failed(now);
+                let name = output.directory().as_os_str();
+                dt_cli::warn("svscan", &["unable to fork for ".as_ref(), name], &why);
+            }
+        }
+    }
+
+    /// At the very end: where everything was to be stopped, the service that takes
+    /// the others' output reads to the end of it and ends too.
+    pub fn end(mut self) {
+        let Some(output) = self.output.take().filter(|_| self.stopping) else {
+            return;
+        };
+        if let Some(pid) = output.process() {
+            // Told first: it must not be started again at the end of its input.
+            let _ = self.tell(Half::Main, output.directory().as_os_str(), pid, Words::Exit);
+        }
+        let _ = output.end();
+    }
+
     /// The pipe that the living halves of a service have.
     fn living_pipe(&mut self, name: &OsStr) -> Option<survivors::Ends> {
         let halves = [(Half::Main, 1), (Half::Log, 0)];
         let of_supervises = halves.into_iter().find_map(|(half, number)| {
-            match self.locks.supervisor_of(&directory_of(half, name)) {
-                Found::Living(survivor) => survivors::pipe_of(&survivor, number),
-                Found::Nobody | Found::Unknown(_) => None,
+            match supervisor_of(&mut self.locks, &directory_of(half, name)) {
+                Holder::Process(pid, process) => {
+                    survivors::pipe_of(&Survivor { pid, process }, number)
+                }
+                Holder::Nobody | Holder::Unknown(_) => None,
             }
         });
         of_supervises.or_else(|| {
@@ -158,6 +216,7 @@ impl World for Kernel {
         if let Some(watched) = &mut self.watched {
             watched.begin();
         }
+        self.see_to_output();
     }
 
     fn names(&mut self) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
@@ -170,7 +229,11 @@ impl World for Kernel {
             watched.follow(name);
         }
         let found = std::fs::metadata(name)?;
-        Ok(found.is_dir().then(|| identity(&found)))
+        if !found.is_dir() {
+            return Ok(None);
+        }
+        self.essentials.look(name, self.watched.as_mut());
+        Ok(Some(identity(&found)))
     }
 
     fn examine(&mut self, name: &OsStr) -> io::Result<Content> {
@@ -191,7 +254,7 @@ impl World for Kernel {
         }
         let (reading, writing) = match self.living_pipe(name) {
             Some(pipe) => pipe,
-            None => descriptor::pipe()?,
+            None => new_pipe()?,
         };
         // A pipe must not take the last descriptor: without one the directory
         // could no longer be read, and nothing would be restarted.
@@ -201,22 +264,27 @@ impl World for Kernel {
 
     fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Presence> {
         let directory = directory_of(half, name);
-        match self.locks.supervisor_of(&directory) {
-            Found::Living(survivor) => {
+        match supervisor_of(&mut self.locks, &directory) {
+            Holder::Process(pid, process) => {
+                let survivor = Survivor { pid, process };
                 let watched = self.strangers.watch(survivor, &directory);
                 Ok(watched.map_or_else(Presence::OutOfReach, Presence::Process))
             }
-            Found::Unknown(why) => Ok(Presence::OutOfReach(why)),
-            Found::Nobody => launch(half, name, held.as_ref()).map(Presence::Process),
+            Holder::Unknown(why) => Ok(Presence::OutOfReach(why)),
+            Holder::Nobody => launch(half, name, held.as_ref()).map(Presence::Process),
         }
     }
 
     fn end_scan(&mut self) -> bool {
         let all_watched = self.watched.as_mut().is_some_and(Watched::end);
-        !all_watched || self.mounts.is_none() || self.deaths.is_none()
+        let silent = self.output.as_ref().is_some_and(Output::is_down);
+        !all_watched || self.mounts.is_none() || self.deaths.is_none() || silent
     }
 
     fn wait(&mut self, deadline: Option<Moment>) {
+        if self.essentials.is_due() {
+            return;
+        }
         let deaths = self
             .deaths
             .as_ref()
@@ -248,7 +316,11 @@ impl World for Kernel {
     }
 
     fn reap(&mut self) -> Option<(Pid, Ending)> {
-        process::reap().or_else(|| self.strangers.ended())
+        let dead = process::reap().or_else(|| self.strangers.ended());
+        if let (Some((pid, _)), Some(output)) = (dead, &mut self.output) {
+            output.died(pid, Moment::now());
+        }
+        dead
     }
 
     fn upgrade(&mut self, table: &Table<Self::Held>) {
@@ -267,11 +339,12 @@ impl World for Kernel {
 
     fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()> {
         // Where it works now, whatever has become of the name.
-        let here = PathBuf::from(format!("/proc/{pid}/cwd"));
-        let control = How::WRITE.open(here.join(names::CONTROL)).or_else(|_| {
-            let directory = directory_of(half, name);
-            How::WRITE.open(directory.join(names::CONTROL))
-        })?;
+        let here = PathBuf::from(format!("/proc/{pid}/cwd")).join(names::CONTROL);
+        let named = directory_of(half, name).join(names::CONTROL);
+        let open = |fifo| Ok((How::WRITE.open(fifo)?, How::READ.open(fifo)?));
+        // Held open for reading as well: one that dies this instant must not have us
+        // killed by a broken pipe.
+        let (control, _reader) = open(&here).or_else(|_: io::Error| open(&named))?;
         if !control.metadata()?.file_type().is_fifo() {
             return Err(Errno::ENOSTR.into());
         }
@@ -284,17 +357,25 @@ impl World for Kernel {
     }
 
     fn request(&mut self) -> Option<Request> {
-        for ending in self.endings.iter_mut().flatten() {
-            if ending.drain() {
-                return Some(Request::Stop(Logs::AtEnd));
-            }
-        }
-        self.control.as_mut()?.request()
+        let mut endings = self.endings.iter_mut().flatten();
+        let ended = endings.any(SignalPipe::drain);
+        let request = if ended || self.essentials.stop() {
+            Some(Request::Stop(Logs::AtEnd))
+        } else {
+            self.control.as_mut()?.request()
+        };
+        self.stopping |= matches!(request, Some(Request::Stop(_)));
+        request
     }
 
     fn changed(&mut self) -> bool {
         let mounts = std::mem::take(&mut self.mounts_changed);
-        self.watched.as_ref().is_some_and(Watched::changed) || mounts
+        let now = Moment::now();
+        let due = self
+            .output
+            .as_ref()
+            .is_some_and(|output| output.is_due(now));
+        self.watched.as_ref().is_some_and(Watched::changed) || mounts || due
     }
 
     fn warn(&mut self, about: Trouble, name: &OsStr, why: &io::Error) {
@@ -314,12 +395,23 @@ impl World for Kernel {
     }
 }
 
-/// TERM and INT as process 1, whom the kernel does not let them kill; anybody else
-/// dies of them, as the original does, and the services go on.
+/// A pipe whose writing end reads as well. The service has it as its standard output,
+/// so that it meets no broken pipe even where all who read are killed at once, us
+/// included, before others come. What it has written meanwhile they find there.
+fn new_pipe() -> io::Result<survivors::Ends> {
+    let (reading, writing) = descriptor::pipe()?;
+    let writing = descriptor::both_ends(&writing).unwrap_or(writing);
+    Ok((reading, writing))
+}
+
+/// TERM and INT as process 1, whom the kernel does not let them kill, and TERM
+/// where everything is to be as with encore; anybody else dies of them, as the
+/// original does, and the services go on.
 fn endings() -> [Option<SignalPipe>; 2] {
     [Signal::SIGTERM, Signal::SIGINT].map(|signal| {
         let first = process::own_pid().as_raw() == 1;
-        first.then(|| SignalPipe::watch(signal).ok()).flatten()
+        let asked = first || (signal == Signal::SIGTERM && crate::is_encore());
+        asked.then(|| SignalPipe::watch(signal).ok()).flatten()
     })
 }
 
@@ -379,10 +471,25 @@ fn identity(found: &Metadata) -> Identity {
 
 fn content(directory: &Path) -> io::Result<Content> {
     Ok(Content {
-        log: exists(&directory.join("log"))?,
+        log: has_log(&directory.join("log"))?,
         // Where that cannot be told, `supervise` will say so.
         run: exists(&directory.join("run")).unwrap_or(true),
     })
+}
+
+/// Whether there is a log for us to look after. As for the original that is
+/// anything of the name; but a program there is looked after by the service's own
+/// `supervise`, as with encore, where nothing but a directory counts.
+fn has_log(log: &Path) -> io::Result<bool> {
+    match std::fs::metadata(log) {
+        Ok(facts) if facts.is_dir() => Ok(true),
+        Ok(facts) => {
+            let program = facts.is_file() && facts.mode() & 0o111 != 0;
+            Ok(!program && !crate::is_encore())
+        }
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(why) => Err(why),
+    }
 }
 
 /// Whether `file` is there, in any form; a link to nowhere is not.

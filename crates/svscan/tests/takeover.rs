@@ -70,6 +70,81 @@ fn a_half_that_dies_after_a_take_over_comes_back_to_the_old_pipe() {
     }
 }
 
+/// Numbers its lines without end, and dies of a broken pipe.
+const WRITER: &str = "echo $$ >> starts
+trap 'echo over; exit' TERM
+i=0
+while :; do i=$((i+1)); echo $i || exit; sleep 0.002; done";
+
+/// Whoever reads from a service is killed, and whoever would start another, all
+/// before there is a new svscan. The service writes on meanwhile.
+#[test]
+fn a_service_whose_readers_are_all_killed_meets_no_broken_pipe() {
+    if !ours() {
+        return;
+    }
+    for with_supervise in [false, true] {
+        let tree = Tree::new();
+        tree.service_with_log("b", WRITER);
+        let first = tree.start();
+        tree.until_logged("b", "20");
+        let pipe = tree.pipe("b", 1);
+        let service = tree.service_of("b");
+        let mut victims = vec![tree.one("b/log"), tree.service_of("b/log")];
+        if with_supervise {
+            victims.push(tree.one("b"));
+        }
+        drop(first);
+        // Those who would see the pipe end go first.
+        for pid in victims {
+            signal(pid, "KILL");
+        }
+        let lines = || tree.logged("b").lines().count();
+        // Long enough for some lines to be written with nobody there.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let written = lines();
+        let mut second = tree.start();
+        until("it is logged on", || lines() > written + 100);
+        assert_eq!(tree.pipe("b", 1), pipe);
+        assert_eq!(tree.pipe("b/log", 0), pipe);
+        assert_eq!(tree.service_of("b"), service);
+        let mut ask = tree.suite.command("svscanctl", &tree.scratch);
+        assert!(ask.args(["-t", "sc"]).status().unwrap().success());
+        assert_eq!(second.wait(), 0);
+        let logged = tree.logged("b");
+        let logged: Vec<_> = logged.lines().collect();
+        let mut expected: Vec<_> = (1..logged.len()).map(|i| i.to_string()).collect();
+        expected.push("over".to_owned());
+        assert_eq!(logged, expected);
+        let starts = tree.scratch.read("sc/b/starts");
+        assert_eq!(String::from_utf8(starts).unwrap().lines().count(), 1);
+    }
+}
+
+/// What is kept of the original: a log that does not read holds its service back,
+/// and nothing is lost.
+#[test]
+fn a_service_whose_log_does_not_read_waits() {
+    let tree = Tree::new();
+    let script = "head -c 100000 /dev/zero | tr '\\0' x; echo; echo > done; exec sleep 1000";
+    tree.service_with_log("a", script);
+    let slow = "#!/bin/sh\nuntil test -e go; do sleep 0.05; done\nexec multilog ./main\n";
+    tree.scratch.script("sc/a/log/run", slow);
+    let svscan = tree.start();
+    tree.one("a");
+    tree.one("a/log");
+    let done = tree.scratch.join("sc/a/done");
+    // Longer than it would take without waiting.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(!done.exists());
+    tree.scratch.file("sc/a/log/go", "");
+    until("it goes on", || done.exists());
+    until("all is logged", || {
+        tree.logged("a") == "x".repeat(100_000) + "\n"
+    });
+    drop(svscan);
+}
+
 /// Defect 11 of the original: it says so every five seconds for every service.
 #[test]
 fn a_supervise_that_was_started_by_hand_is_left_alone() {

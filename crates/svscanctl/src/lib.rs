@@ -5,6 +5,11 @@
 //! wait for what comes of it, which `svscan` leaves word of in a file.
 #![forbid(unsafe_code)]
 
+mod awaiting;
+mod logger;
+mod places;
+mod report;
+mod running;
 mod upgrade;
 
 use std::ffi::{OsStr, OsString};
@@ -34,8 +39,9 @@ const WORDS: &str = "svscanctl options: a scan now, n stop what has lost its nam
 ///
 /// Exits 0 once `svscan` has been asked, and 100 where there is none that listens.
 ///
-/// `svscanctl --upgrade dir` has it become the `svscan` that is installed now, and
-/// prints its version before and after; exits 111 where it stays what it is.
+/// `svscanctl --upgrade dir` has it, each `supervise` and each `multilog` of its tree
+/// become what is installed now, and prints a line for each; exits 111 where one of
+/// them stays what it is.
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     // An svscan that ends between open and write is an error, not our death.
     let _ = signals::ignore(Signal::SIGPIPE);
@@ -97,7 +103,11 @@ fn collect(options: &mut Options<'_>) -> Result<Vec<u8>, Fatal> {
 }
 
 fn send(directory: &OsStr, bytes: &[u8]) -> io::Result<()> {
-    let control = open_control(directory)?;
+    write_to_fifo(&Path::new(directory).join(names::CONTROL), bytes)
+}
+
+fn write_to_fifo(name: &Path, bytes: &[u8]) -> io::Result<()> {
+    let control = open_fifo(name)?;
     if bytes.is_empty() {
         return Ok(());
     }
@@ -105,10 +115,8 @@ fn send(directory: &OsStr, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Whatever else has the FIFO's name is left alone.
-fn open_control(directory: &OsStr) -> io::Result<File> {
-    let control = How::WRITE
-        .no_follow()
-        .open(Path::new(directory).join(names::CONTROL))?;
+fn open_fifo(name: &Path) -> io::Result<File> {
+    let control = How::WRITE.no_follow().open(name)?;
     if !control.metadata()?.file_type().is_fifo() {
         return Err(Errno::ENOSTR.into());
     }

@@ -9,7 +9,8 @@ use std::io::{self, Write};
 
 use dt_cli::{Exit, Fatal};
 use dt_os::clock::UnixTime;
-use dt_stream::Filter;
+use dt_stream::prefix::Prefix;
+use dt_stream::{Filter, Output};
 use memchr::memchr;
 
 /// Runs the program with its arguments, argv\[0\] left out.
@@ -60,12 +61,18 @@ impl<Clock: FnMut() -> UnixTime> Stamper<Clock> {
 
 impl<Clock: FnMut() -> UnixTime> Filter for Stamper<Clock> {
     /// The lines that begin in one block share one reading of the clock.
-    fn block(&mut self, input: &[u8], out: &mut impl Write) -> io::Result<usize> {
-        let stamp = self.stamp();
+    fn block(&mut self, input: &[u8], out: &mut Output<impl Write>) -> io::Result<usize> {
+        let stamp = Prefix::new(&self.stamp());
         let mut rest = input;
         while !rest.is_empty() {
             if self.at_line_start {
-                out.write_all(&stamp)?;
+                let copied = stamp.copy_lines(rest, out.room()?);
+                out.advance(copied.written);
+                if copied.read > 0 {
+                    rest = rest.get(copied.read..).unwrap_or_default();
+                    continue;
+                }
+                out.write_all(stamp.bytes())?;
             }
             let newline = memchr(b'\n', rest);
             let (line, later) = rest.split_at(newline.map_or(rest.len(), |at| at + 1));
@@ -76,7 +83,7 @@ impl<Clock: FnMut() -> UnixTime> Filter for Stamper<Clock> {
         Ok(input.len())
     }
 
-    fn end(&mut self, _kept: &[u8], _out: &mut impl Write) -> io::Result<()> {
+    fn end(&mut self, _kept: &[u8], _out: &mut Output<impl Write>) -> io::Result<()> {
         Ok(())
     }
 }
@@ -93,7 +100,8 @@ mod tests {
         });
         let mut times = times.collect::<Vec<_>>().into_iter();
         let mut stamper = Stamper::new(|| times.next().unwrap());
-        let mut out = Vec::new();
+        let mut text = Vec::new();
+        let mut out = Output::new(&mut text);
         for (block, ..) in blocks {
             assert_eq!(
                 stamper.block(block.as_bytes(), &mut out).unwrap(),
@@ -101,7 +109,8 @@ mod tests {
             );
         }
         stamper.end(b"", &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        out.flush().unwrap();
+        String::from_utf8(text).unwrap()
     }
 
     #[test]

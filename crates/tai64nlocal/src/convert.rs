@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use dt_stream::Filter;
+use dt_stream::{Filter, Output};
 use dt_tai::{LABEL_LEN, Tai64N};
 use memchr::memchr;
 
@@ -31,7 +31,7 @@ impl<Z: Zone> Converter<Z> {
 }
 
 impl<Z: Zone> Filter for Converter<Z> {
-    fn block(&mut self, input: &[u8], out: &mut impl Write) -> io::Result<usize> {
+    fn block(&mut self, input: &[u8], out: &mut Output<impl Write>) -> io::Result<usize> {
         self.display.refresh_later();
         // All before `line` is looked at; what of that is not in `copy` is written.
         let mut copy = input;
@@ -62,7 +62,7 @@ impl<Z: Zone> Filter for Converter<Z> {
         Ok(input.len())
     }
 
-    fn end(&mut self, kept: &[u8], out: &mut impl Write) -> io::Result<()> {
+    fn end(&mut self, kept: &[u8], out: &mut Output<impl Write>) -> io::Result<()> {
         let digits = kept
             .split_first()
             .and_then(|(_at, rest)| rest.try_into().ok());
@@ -127,7 +127,8 @@ mod tests {
     /// What becomes of the blocks, as dt-stream would feed them.
     fn converted(blocks: &[&[u8]]) -> Vec<u8> {
         let mut converter = Converter::new(Utc::default());
-        let mut out = Vec::new();
+        let mut text = Vec::new();
+        let mut out = Output::new(&mut text);
         let mut waiting = Vec::new();
         for block in blocks.iter().filter(|block| !block.is_empty()) {
             waiting.extend_from_slice(block);
@@ -136,7 +137,8 @@ mod tests {
             waiting.drain(..done);
         }
         converter.end(&waiting, &mut out).unwrap();
-        out
+        out.flush().unwrap();
+        text
     }
 
     const LABEL: &str = "@400000000000000a00000007";
@@ -210,7 +212,9 @@ mod tests {
             ("@400000000000000a00000007\n@", 26),
         ] {
             assert_eq!(
-                converter.block(input.as_bytes(), &mut io::sink()).unwrap(),
+                converter
+                    .block(input.as_bytes(), &mut Output::new(io::sink()))
+                    .unwrap(),
                 done,
                 "of {input:?}"
             );
@@ -246,11 +250,17 @@ mod tests {
             input.extend_from_slice(&label);
             input.push(b'\n');
         }
-        converter.block(&input, &mut io::sink()).unwrap();
+        converter
+            .block(&input, &mut Output::new(io::sink()))
+            .unwrap();
         assert_eq!(converter.display.zone().refreshed, 1);
-        converter.block(b"no label\n", &mut io::sink()).unwrap();
+        converter
+            .block(b"no label\n", &mut Output::new(io::sink()))
+            .unwrap();
         assert_eq!(converter.display.zone().refreshed, 1);
-        converter.block(&input, &mut io::sink()).unwrap();
+        converter
+            .block(&input, &mut Output::new(io::sink()))
+            .unwrap();
         assert_eq!(converter.display.zone().refreshed, 2);
     }
 }

@@ -4,12 +4,19 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 
 use dt_cli::Fatal;
-use dt_os::Errno;
 
 use super::{Folder, gone, os};
 use crate::rotate::Name;
 use crate::session::{Session, Stop};
-use crate::world::{Ending, Open, Streams, World};
+use crate::world::{Ending, Open, PAUSE, World};
+
+/// What became of a run.
+enum Run {
+    Succeeded,
+    Failed,
+    /// It failed, and that has been said and waited for.
+    Told,
+}
 
 impl<F> Folder<F> {
     /// From `previous` to a complete `processed`.
@@ -20,70 +27,62 @@ impl<F> Folder<F> {
         let name = self.log.name.clone();
         let name = name.as_bytes();
         loop {
-            let code = self.run_processor(session)?;
-            if code != Some(0) {
-                session.pause(&[b"processor failed in ", name], None)?;
-                continue;
-            }
-            if self.complete_outputs(session)? {
-                return Ok(());
+            match self.run_processor(session)? {
+                Run::Succeeded if self.complete_outputs(session)? => return Ok(()),
+                Run::Succeeded | Run::Told => {}
+                Run::Failed => session.pause(&[b"processor failed in ", name], None)?,
             }
         }
     }
 
-    /// Runs it once; gives its exit code.
-    pub(super) fn run_processor<W: World<File = F>>(
+    /// Runs it once.
+    fn run_processor<W: World<File = F>>(
         &mut self,
         session: &mut Session<'_, W>,
-    ) -> Result<Option<i32>, Stop> {
+    ) -> Result<Run, Stop> {
         let log = self.number;
         let name = self.log.name.clone();
         let name = name.as_bytes();
         session.insist(&[b"unable to switch to ", name], |world| world.enter(log))?;
         self.unsynced = true;
-        let streams = match self.streams(session) {
-            Ok(streams) => streams,
-            Err(why) => {
-                // The words of a processor that cannot be set up.
-                let command = self.log.processor.clone().unwrap_or_default();
-                let what = ["unable to run ".as_ref(), command.as_os_str()];
-                let fatal = Fatal::system("multilog", &what, &why);
-                session.world.say(&fatal.lines);
-                return Ok(None);
-            }
-        };
+        if let Err(why) = self.clear_outputs(session.world) {
+            // The words of a processor that cannot be set up.
+            let command = self.log.processor.clone().unwrap_or_default();
+            let what = ["unable to run ".as_ref(), command.as_os_str()];
+            let fatal = Fatal::system("multilog", &what, &why);
+            session.world.say(&fatal.lines);
+            return Ok(Run::Failed);
+        }
         let child = session.insist(&[b"unable to fork for processor in ", name], |world| {
-            world.start(log, &streams)
+            world.start(log)
         })?;
-        match session.world.wait_for(child) {
-            Ok(Ending::Exited(code)) => Ok(Some(code)),
-            Ok(Ending::Killed) => {
-                let why = Errno::EINTR.into();
-                session.pause(&[b"processor crashed in ", name], Some(&why))?;
-                Ok(None)
+        // Should we be killed, the next multilog waits for it.
+        let who = session.world.who(&child);
+        session.note_processor(who)?;
+        let ending = session.world.wait_for(child);
+        session.forget_processor();
+        match ending {
+            Ok(Ending::Exited(0)) => Ok(Run::Succeeded),
+            Ok(Ending::Exited(_)) => Ok(Run::Failed),
+            Ok(Ending::Killed(signal)) => {
+                let tail = format!(", pausing: killed by signal {signal}");
+                session.warn(&[b"processor crashed in ", name], &tail, None);
+                session.rest(PAUSE)?;
+                Ok(Run::Told)
             }
             Err(why) => {
                 session.pause(&[b"wait failed for processor in ", name], Some(&why))?;
-                Ok(None)
+                Ok(Run::Told)
             }
         }
     }
 
-    /// Opens the processor's files. Its outputs are new files each time: a
-    /// processor that a killed predecessor left behind goes on writing to files
-    /// that have no name any more.
-    fn streams<W: World<File = F>>(&self, session: &mut Session<'_, W>) -> io::Result<Streams<F>> {
-        let log = self.number;
-        let world = &mut *session.world;
+    /// The processor's outputs are new files each time.
+    fn clear_outputs<W: World<File = F>>(&self, world: &mut W) -> io::Result<()> {
         for name in [Name::Processed, Name::NewState] {
-            gone(world.remove(log, os(name)))?;
+            gone(world.remove(self.number, os(name)))?;
         }
-        Ok(Streams {
-            input: world.open(log, os(Name::Previous), Open::Read, 0)?,
-            output: world.open(log, os(Name::Processed), Open::New, 0o644)?,
-            state: world.open(log, os(Name::State), Open::Read, 0)?,
-            newstate: world.open(log, os(Name::NewState), Open::New, 0o644)?,
-        })
+        Ok(())
     }
 
     /// Both outputs are on disk before the first of them is called complete.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use dt_os::Errno;
 
@@ -9,7 +10,7 @@ use super::{Folder, gone, links_unknown, os};
 use crate::archive;
 use crate::rotate::{Code, Found, Known, Name, Past, Seen, Step, next};
 use crate::session::{Session, Stop};
-use crate::world::{Open, World};
+use crate::world::{Moment, Open, World};
 
 impl<F> Folder<F> {
     /// Takes the directory to the point where lines can be written.
@@ -203,7 +204,7 @@ impl<F> Folder<F> {
     ) -> Result<(), Stop> {
         let log = self.number;
         let path = self.path(Name::Current);
-        let open = |world: &mut W| world.open(log, os(Name::Current), Open::Append, 0o600);
+        let open = |world: &mut W| world.open(log, os(Name::Current), Open::Append, 0o644);
         let mut file = if self.starting {
             let doing = if existing { "append to " } else { "write to " };
             open(session.world).map_err(|why| self.fatal(doing, Name::Current, &why))?
@@ -215,8 +216,11 @@ impl<F> Folder<F> {
             facts.map_err(|why| self.fatal("set mode of ", Name::Current, &why))?
         } else {
             session.insist(&[b"unable to set mode of ", &path], |world| {
-                world.set_file_mode(&mut file, 0o644)?;
-                world.file_facts(&file)
+                let facts = world.file_facts(&file)?;
+                if facts.mode != 0o644 {
+                    world.set_file_mode(&mut file, 0o644)?;
+                }
+                Ok(facts)
             })?
         };
         self.current = Some(file);
@@ -244,8 +248,7 @@ impl<F> Folder<F> {
     ) -> Result<(), Stop> {
         let log = self.number;
         loop {
-            let names = self.names(session)?;
-            let mut names: Vec<_> = names.into_iter().map(|(name, _)| name).collect();
+            let (when, mut names) = self.archives(session)?;
             let now = session.world.unix_time();
             let fresh = archive::fresh(names.iter().map(OsString::as_os_str), now);
             let to = archive::name(fresh, code, &self.log.suffix);
@@ -259,7 +262,7 @@ impl<F> Folder<F> {
             self.unsynced = true;
             let Err(why) = done else {
                 names.push(to);
-                self.listed = Some(names);
+                self.listed = Some((when, names));
                 return if self.renamed {
                     self.sync_names(session)?;
                     self.prune(session)
@@ -274,28 +277,51 @@ impl<F> Folder<F> {
         }
     }
 
+    /// The finished files, and when they were listed.
+    fn archives<W: World<File = F>>(
+        &mut self,
+        session: &mut Session<'_, W>,
+    ) -> Result<(Moment, Vec<OsString>), Stop> {
+        let now = session.world.moment();
+        match self.listed.take() {
+            Some((when, names)) if now.since(when) < LISTED_FOR => Ok((when, names)),
+            _ => {
+                let names = self.names(session)?.into_iter().map(|(name, _)| name);
+                let archives = names.filter(|name| archive::label_of(name).is_some());
+                Ok((now, archives.collect()))
+            }
+        }
+    }
+
     /// Removes the oldest archives. What turns out to be a directory, or cannot
     /// be removed whoever tries, is passed over: it must not stop the log.
     fn prune<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
         let log = self.number;
-        let names = if let Some(names) = self.listed.take() {
-            names
-        } else {
-            let names = self.names(session)?;
-            names.into_iter().map(|(name, _)| name).collect()
-        };
-        for name in archive::surplus(names, self.log.count) {
+        let (when, mut names) = self.archives(session)?;
+        let mut all = true;
+        for name in archive::surplus(&mut names, self.log.count) {
             let doing = [b"unable to read ".as_slice(), self.log.name.as_bytes()];
             session.insist(&doing, |world| match gone(world.remove(log, &name)) {
                 Err(why)
                     if dt_os::is_errno(&why, Errno::EPERM)
                         || dt_os::is_errno(&why, Errno::EISDIR) =>
                 {
+                    all = false;
                     Ok(())
                 }
                 other => other,
             })?;
         }
+        if all && names.len() <= LISTED_MOST {
+            self.listed = Some((when, names));
+        }
         Ok(())
     }
 }
+
+/// In a flood, files are finished many times a second. What has been listed counts
+/// for so long.
+const LISTED_FOR: Duration = Duration::from_secs(1);
+
+/// Longer lists are not kept: it would take memory for nothing.
+const LISTED_MOST: usize = 64;

@@ -136,9 +136,9 @@ impl<F> Folder<F> {
             let taken = match session.world.append(file, data) {
                 Ok(taken) => taken,
                 Err(why) => {
-                    let path = self.path(Name::Current);
-                    session.pause(&[b"unable to write to ", &path], Some(&why))?;
-                    continue;
+                    let path = [self.log.name.as_bytes(), b"/current"].concat();
+                    let doing = [b"unable to write to ", &path[..]];
+                    session.insist_after(why, &doing, |world| world.append(file, data))?
                 }
             };
             self.size += taken as u64;

@@ -8,10 +8,11 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
+use multilog::rotate::Name;
 use multilog::runtime::{Start, run};
 use multilog::script::Script;
 use multilog::session::Stop;
-use multilog::world::{Ending, Facts, Moment, Open, Streams, UnixTime, Woken, World};
+use multilog::world::{Ending, Facts, Moment, Open, UnixTime, Who, Woken, World};
 
 /// What an inode holds, and what of it is on disk.
 #[derive(Clone, Default)]
@@ -27,6 +28,14 @@ type Names = BTreeMap<OsString, u64>;
 struct Directory {
     names: Names,
     on_disk: Names,
+    /// What the names were after each change since they were synced.
+    since: Vec<Names>,
+}
+
+impl Directory {
+    fn changed(&mut self) {
+        self.since.push(self.names.clone());
+    }
 }
 
 /// What a power loss leaves of names that were not synced.
@@ -36,8 +45,12 @@ pub enum Loss {
     OldNames,
     /// All of it, though the data were not written.
     NewNames,
+    /// So many of the changes to names, in their order; and the data where `written`,
+    /// which the kernel may write at any time.
+    Some { names: usize, written: bool },
 }
 
+#[derive(Clone)]
 pub struct Model {
     inodes: Vec<Inode>,
     directories: Vec<Directory>,
@@ -51,6 +64,8 @@ pub struct Model {
     pub fail: Option<(usize, i32)>,
     /// Fails every write to a log with this error.
     pub full: Option<i32>,
+    /// So many of them, then there is room again.
+    pub full_for: u32,
     /// TERM comes in the next wait.
     pub term: bool,
     pub said: Vec<u8>,
@@ -58,10 +73,13 @@ pub struct Model {
     pub term_in_pause: bool,
     /// A failed sync forgets nothing.
     pub forgives: bool,
+    /// For how many looks a processor lives on after a stop.
+    left_over: u32,
     pub boot: u8,
     /// Which pipe the input is.
     pub pipe: u64,
-    now: u64,
+    /// Milliseconds.
+    pub now: u64,
 }
 
 struct Dead;
@@ -77,10 +95,12 @@ impl Model {
             stop_at: usize::MAX,
             fail: None,
             full: None,
+            full_for: u32::MAX,
             term: false,
             term_in_pause: false,
             forgives: false,
             said: Vec::new(),
+            left_over: 0,
             boot: 1,
             pipe: 1,
             now: 1_000_000,
@@ -118,18 +138,29 @@ impl Model {
 
     pub fn lose_power(&mut self, loss: Loss) {
         for directory in &mut self.directories {
+            let since = std::mem::take(&mut directory.since);
             match loss {
                 Loss::OldNames => directory.names = directory.on_disk.clone(),
                 Loss::NewNames => directory.on_disk = directory.names.clone(),
+                Loss::Some { names, .. } => {
+                    let left = names.min(since.len()).checked_sub(1);
+                    let left = left.map_or(&directory.on_disk, |last| &since[last]).clone();
+                    directory.names.clone_from(&left);
+                    directory.on_disk = left;
+                }
             }
         }
         for inode in &mut self.inodes {
+            if matches!(loss, Loss::Some { written: true, .. }) {
+                continue;
+            }
             inode.data = inode.on_disk.0.clone();
-            if matches!(loss, Loss::OldNames) {
+            if !matches!(loss, Loss::NewNames) {
                 inode.mode = inode.on_disk.1;
             }
         }
         self.boot += 1;
+        self.left_over = 0;
     }
 
     /// The finished files and `current`, oldest first, by name and content.
@@ -153,6 +184,11 @@ impl Model {
         let mut files = self.files(log);
         files.retain(|(name, _)| name.ends_with(".s") && on_disk.contains_key(OsStr::new(name)));
         files
+    }
+
+    /// How many changes to a log directory's names are not on disk yet.
+    pub fn unsynced(&self, log: usize) -> usize {
+        self.directories[log].since.len()
     }
 
     pub fn has_unfinished(&self) -> bool {
@@ -193,6 +229,7 @@ impl Model {
             ..Inode::default()
         });
         self.directories[log].names.insert(name.to_owned(), number);
+        self.directories[log].changed();
         number
     }
 
@@ -234,7 +271,7 @@ impl Model {
 
 impl World for Model {
     type File = u64;
-    type Child = (usize, u64, u64, u64, u64);
+    type Child = usize;
 
     fn identity(&mut self, log: usize) -> io::Result<(u64, u64)> {
         Ok((2, log as u64))
@@ -271,6 +308,7 @@ impl World for Model {
         let names = &mut self.directories[log].names;
         names.remove(from);
         names.insert(to.to_owned(), inode);
+        self.directories[log].changed();
         Ok(())
     }
 
@@ -288,6 +326,7 @@ impl World for Model {
             return Err(io::Error::from_raw_os_error(17));
         }
         self.directories[log].names.insert(to.to_owned(), inode);
+        self.directories[log].changed();
         Ok(())
     }
 
@@ -295,6 +334,7 @@ impl World for Model {
         self.call()?;
         self.find(log, name)?;
         self.directories[log].names.remove(name);
+        self.directories[log].changed();
         Ok(())
     }
 
@@ -309,12 +349,17 @@ impl World for Model {
         self.call()?;
         let directory = &mut self.directories[log];
         directory.on_disk = directory.names.clone();
+        directory.since.clear();
         Ok(())
     }
 
     fn append(&mut self, file: &mut u64, bytes: &[u8]) -> io::Result<usize> {
         self.call()?;
         if let Some(errno) = self.full {
+            self.full_for -= 1;
+            if self.full_for == 0 {
+                self.full = None;
+            }
             return Err(io::Error::from_raw_os_error(errno));
         }
         // Now and then only a part fits.
@@ -378,21 +423,41 @@ impl World for Model {
         self.call()
     }
 
-    fn start(&mut self, log: usize, streams: &Streams<u64>) -> io::Result<Self::Child> {
+    fn start(&mut self, log: usize) -> io::Result<usize> {
+        assert_eq!(self.left_over, 0, "a second processor beside the first");
         self.call()?;
-        let Streams {
-            input,
-            output,
-            state,
-            newstate,
-        } = *streams;
-        Ok((log, input, output, state, newstate))
+        Ok(log)
+    }
+
+    fn who(&mut self, log: &usize) -> Who {
+        (1000 + *log as u64, 1)
+    }
+
+    /// One that was left over is gone after a while.
+    fn lives(&mut self, who: Who) -> bool {
+        let lives = who.0 >= 1000 && self.left_over > 0;
+        self.left_over = self.left_over.saturating_sub(u32::from(lives));
+        lives
     }
 
     /// It copies its input, and adds its length to its state.
-    fn wait_for(&mut self, child: Self::Child) -> io::Result<Ending> {
+    fn wait_for(&mut self, log: usize) -> io::Result<Ending> {
+        let dies = self.calls == self.stop_at;
+        if dies {
+            self.left_over = 5;
+        }
         self.call()?;
-        let (_, input, output, state, newstate) = child;
+        let existing = [Name::Processed, Name::NewState];
+        let existing = existing.map(|name| self.find(log, OsStr::new(name.text())));
+        if existing.iter().any(Result::is_ok) {
+            return Ok(Ending::Exited(111));
+        }
+        let [input, state] = ["previous", "state"].map(|name| self.find(log, OsStr::new(name)));
+        let (Ok(input), Ok(state)) = (input, state) else {
+            return Ok(Ending::Exited(111));
+        };
+        let output = self.make(log, OsStr::new("processed"), 0o644);
+        let newstate = self.make(log, OsStr::new("newstate"), 0o644);
         let data = self.inode(input).data.clone();
         let mut memory = self.inode(state).data.clone();
         memory.extend_from_slice(format!("{}\n", data.len()).as_bytes());
@@ -409,9 +474,13 @@ impl World for Model {
         self.said.extend_from_slice(bytes);
     }
 
-    fn can_look(&mut self) -> bool {
-        true
+    fn can_look(&mut self) -> io::Result<()> {
+        Ok(())
     }
+
+    fn widen(&mut self, _: usize) {}
+
+    fn narrow(&mut self) {}
 
     fn look(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.call()?;

@@ -19,11 +19,12 @@ use dt_os::wait::{self, Interest};
 use dt_service::deaths::{Death, Ending, Role};
 use dt_service::details::{self, LastDeath};
 use dt_service::record::{LogRecord, More, Notice, What};
-use dt_service::{Incarnation, Place, Record, Want, names};
+use dt_service::{Command, Incarnation, Place, Record, Want, names};
 
 use crate::PROGRAM;
 use crate::directory::Directory;
 use crate::files::{self, Control};
+use crate::home::{Home, Look};
 use crate::ledger::{self, Ledger};
 use crate::machine::{Event, LOOK, Machine, Outcome, PACE, Policy, Process, Reason};
 use crate::neighbours::Neighbours;
@@ -32,6 +33,7 @@ use crate::signals::Signals;
 use crate::state::{State, Unit};
 use crate::takeover;
 use crate::upgrade;
+use crate::word;
 use deaths::Deaths;
 use people::{People, Person};
 use pipe::LogPipe;
@@ -58,7 +60,11 @@ pub(crate) struct Kernel {
     settings: Directory,
     signals: Signals,
     control: Control,
-    lock: File,
+    home: Home,
+    /// The service directory is gone, which is to be taken for `svc -x`, once.
+    homeless: Option<Command>,
+    /// As long as it is not gone.
+    at_home: bool,
     /// Open as long as we live, which tells that we do.
     ok: Option<File>,
     /// Asks the program installed now.
@@ -78,6 +84,8 @@ pub(crate) struct Kernel {
     /// A flood of commands that change nothing is then one write a turn; yet each
     /// command that comes by itself writes, as somebody may have taken the file away.
     written: Option<Bytes>,
+    /// The last one that was written.
+    shown: Option<Bytes>,
 }
 
 /// What the file `details` says that no machine knows.
@@ -97,7 +105,7 @@ pub(crate) struct Held {
     pub(crate) place: Place,
     pub(crate) settings: Directory,
     pub(crate) signals: Signals,
-    pub(crate) lock: File,
+    pub(crate) home: Home,
     pub(crate) control: Control,
 }
 
@@ -113,7 +121,9 @@ impl Kernel {
             settings: held.settings,
             signals: held.signals,
             control: held.control,
-            lock: held.lock,
+            home: held.home,
+            homeless: None,
+            at_home: true,
             ok: None,
             probe: None,
             ledger,
@@ -125,6 +135,7 @@ impl Kernel {
             deaths: Deaths::default(),
             told: Told::default(),
             written: None,
+            shown: None,
         };
         match opened {
             // Nor can the status be written, as is said anon in known words.
@@ -138,6 +149,41 @@ impl Kernel {
     /// Holds `supervise/ok` open.
     pub(crate) fn show_presence(&mut self, ok: File) {
         self.ok = Some(ok);
+    }
+
+    /// Makes `supervise/` anew where somebody has taken it away, with all that was
+    /// in it: who looks for us there finds us, and no other `supervise` begins.
+    fn keep_house(&mut self) {
+        match self.home.look() {
+            Look::Whole => return,
+            Look::Gone => {
+                self.homeless = self.at_home.then_some(Command::Exit);
+                self.at_home = false;
+                return;
+            }
+            Look::Lost => {}
+        }
+        // As it was; the next event brings another attempt.
+        let Ok(control) = self.home.retake() else {
+            return;
+        };
+        self.control = control;
+        let last = self.ledger.last();
+        (self.ledger, _) = Ledger::open(&self.place);
+        if let Some((record, more)) = last {
+            self.write_record(record, more.as_ref());
+        }
+        if let Some(status) = self.shown {
+            // It was said once that this cannot be done, if so.
+            let _ = files::replace(&self.place, "status", status.as_bytes());
+        }
+        // Last, as at the start: who finds it finds the rest.
+        self.ok = files::open_ok(&self.place).ok();
+    }
+
+    /// Leaves word of what came of the wish to become what is installed now.
+    pub(crate) fn leave_word(&self, refusal: Option<&str>) {
+        word::leave(&self.place, refusal);
     }
 
     /// Goes on with the log's pipe as the program before us has left it.
@@ -482,9 +528,10 @@ impl Kernel {
             exec_excuse: &excuse.excuse(),
         };
         launch.start_gated_as(&Birth {
-            not_held: &[self.lock.as_fd()],
+            not_held: &self.home.locks(),
             session: self.settings.own_session(),
             caught: self.signals.caught(),
+            files: &[],
         })
     }
 
@@ -703,7 +750,7 @@ impl World for Kernel {
             return;
         }
         match files::replace(&self.place, "status", status.as_bytes()) {
-            Ok(()) => self.written = Some(status),
+            Ok(()) => (self.written, self.shown) = (Some(status), Some(status)),
             Err((step, why)) => self.warn_of_status(step, why),
         }
     }
@@ -743,9 +790,10 @@ impl World for Kernel {
         // between only wakes us once too often.
         let told = if signal { self.signals.fetch() } else { &[] };
         let ended = self.people.note_ends([main, log, notify]);
+        self.keep_house();
         Ready {
             children: signal || ended,
-            control,
+            control: control || self.homeless.is_some(),
             told,
             ready: ready && self.hear(),
             neighbours: around && self.look_around(),
@@ -777,7 +825,9 @@ impl World for Kernel {
     }
 
     fn probe(&mut self) {
-        if self.probe.is_some() {
+        // One that has not answered by the next time it is asked never will.
+        if let Some(probe) = self.probe {
+            let _ = process::send(probe, Signal::SIGKILL);
             return;
         }
         match self.start_probe() {
@@ -791,9 +841,13 @@ impl World for Kernel {
         // Without it the next one would not know of the service.
         if self.ledger.last() != Some(self.record(state)) {
             self.warn_of_record("write", &dt_os::Errno::EIO.into());
-            return;
+            return self.leave_word(Some("its record cannot be written"));
         }
-        let mut kept = vec![self.lock.as_fd(), self.control.reader.as_fd(), ok.as_fd()];
+        let mut kept = vec![
+            self.home.lock().as_fd(),
+            self.control.reader.as_fd(),
+            ok.as_fd(),
+        ];
         let pipe = self.log.iter().filter_map(LogPipe::ends).flatten();
         kept.extend(pipe.map(AsFd::as_fd));
         let neighbours = self.settings.known_neighbours();
@@ -803,6 +857,11 @@ impl World for Kernel {
     }
 
     fn read_control(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        // Nobody can tell us any more.
+        if let (Some(byte), Some(command)) = (block.first_mut(), self.homeless.take()) {
+            *byte = command.byte();
+            return Ok(1);
+        }
         descriptor::read(&self.control.reader, block)
     }
 }

@@ -18,6 +18,7 @@ impl Kernel {
             &self.directory,
         ];
         warn(PROGRAM, &what, why);
+        self.leave_word(Some(dt_os::reason(why)));
     }
 
     pub(super) fn warn_of_refusal(&self) {
@@ -26,6 +27,7 @@ impl Kernel {
             .pieces(&[&self.directory])
             .line();
         let _ = descriptor::write_all(descriptor::stderr(), &line);
+        self.leave_word(Some("the one installed cannot take over"));
     }
 
     pub(super) fn warn_of_record(&self, verb: &str, why: &io::Error) {

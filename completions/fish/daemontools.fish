@@ -1,0 +1,24 @@
+# fish completion for daemontools. Made by crates/guide from its table: change that.
+
+# How many operands stand before the cursor; the arguments are options that take
+# the next word.
+function __daemontools_operands
+    set -l tokens (commandline -opc)
+    set -l count 0
+    set -e tokens[1]
+    while set -q tokens[1]
+        set -l token $tokens[1]
+        set -e tokens[1]
+        if test $count -eq 0; and contains -- $token $argv
+            set -e tokens[1]
+        else if test $count -gt 0; or not string match -q -- '-?*' $token
+            set count (math $count + 1)
+        end
+    end
+    echo $count
+end
+
+complete -c daemontools -f
+complete -c daemontools -n 'test (__daemontools_operands) -eq 0' -l 'help' -d 'what it can do'
+complete -c daemontools -n 'test (__daemontools_operands) -eq 0' -l 'version' -d 'its version'
+complete -c daemontools -n 'test (__daemontools_operands) -eq 0' -x -a 'envdir envini envuidgid fghack help multilog pgrphack programs readproctitle setlock setuidgid setuser softlimit supervise svc svcheck svdt svnew svok svscan svscanboot svscanctl svstat svup svwait svwhy tai64n tai64nlocal try trycode' -d 'program'

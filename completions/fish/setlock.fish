@@ -1,0 +1,27 @@
+# fish completion for setlock. Made by crates/guide from its table: change that.
+
+# How many operands stand before the cursor; the arguments are options that take
+# the next word.
+function __daemontools_operands
+    set -l tokens (commandline -opc)
+    set -l count 0
+    set -e tokens[1]
+    while set -q tokens[1]
+        set -l token $tokens[1]
+        set -e tokens[1]
+        if test $count -eq 0; and contains -- $token $argv
+            set -e tokens[1]
+        else if test $count -gt 0; or not string match -q -- '-?*' $token
+            set count (math $count + 1)
+        end
+    end
+    echo $count
+end
+
+complete -c setlock -f
+complete -c setlock -n 'test (__daemontools_operands) -eq 0' -s 'n' -d 'give up where another holds the lock'
+complete -c setlock -n 'test (__daemontools_operands) -eq 0' -s 'N' -d 'wait for the lock (default)'
+complete -c setlock -n 'test (__daemontools_operands) -eq 0' -s 'x' -d 'exit 0 in silence where the lock is not to be had'
+complete -c setlock -n 'test (__daemontools_operands) -eq 0' -s 'X' -d 'say why and exit 111 (default)'
+complete -c setlock -n 'test (__daemontools_operands) -eq 0' -F -d 'file'
+complete -c setlock -n 'test (__daemontools_operands) -ge 1' -x -a '(__fish_complete_subcommand --fcs-skip=2)'

@@ -1,0 +1,3 @@
+# fish completion for svscanboot. Made by crates/guide from its table: change that.
+
+complete -c svscanboot -f

@@ -1,0 +1,40 @@
+# fish completion for svwait. Made by crates/guide from its table: change that.
+
+# How many operands stand before the cursor; the arguments are options that take
+# the next word.
+function __daemontools_operands
+    set -l tokens (commandline -opc)
+    set -l count 0
+    set -e tokens[1]
+    while set -q tokens[1]
+        set -l token $tokens[1]
+        set -e tokens[1]
+        if test $count -eq 0; and contains -- $token $argv
+            set -e tokens[1]
+        else if test $count -gt 0; or not string match -q -- '-?*' $token
+            set count (math $count + 1)
+        end
+    end
+    echo $count
+end
+
+function __daemontools_services
+    set -l scan /etc/service
+    set -q SVDIR; and test -n "$SVDIR"; and set scan $SVDIR
+    for service in $scan/*/
+        printf '%s\tservice\n' (string split / -- (string trim -r -c / -- $service))[-1]
+    end
+    __fish_complete_directories (commandline -ct)
+end
+
+complete -c svwait -f
+complete -c svwait -n 'test (__daemontools_operands -t) -eq 0' -s 'u' -d 'until they are up (default)'
+complete -c svwait -n 'test (__daemontools_operands -t) -eq 0' -s 'U' -d 'until they are up and ready'
+complete -c svwait -n 'test (__daemontools_operands -t) -eq 0' -s 'd' -d 'until they are down'
+complete -c svwait -n 'test (__daemontools_operands -t) -eq 0' -s 'D' -d 'until they are down and cleaned up'
+complete -c svwait -n 'test (__daemontools_operands -t) -eq 0' -s 'r' -d 'until they have restarted'
+complete -c svwait -n 'test (__daemontools_operands -t) -eq 0' -s 'R' -d 'until they have restarted and are ready'
+complete -c svwait -n 'test (__daemontools_operands -t) -eq 0' -s 'a' -d 'all of them (default)'
+complete -c svwait -n 'test (__daemontools_operands -t) -eq 0' -s 'o' -d 'one of them'
+complete -c svwait -n 'test (__daemontools_operands -t) -eq 0' -s 't' -x -a '500ms 5s 2m 1h' -d 'wait for so long at the most'
+complete -c svwait -n 'test (__daemontools_operands -t) -ge 0' -x -a '(__daemontools_services)' -d 'dir'

@@ -1,0 +1,3 @@
+# fish completion for tai64n. Made by crates/guide from its table: change that.
+
+complete -c tai64n -f

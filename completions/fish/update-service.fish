@@ -1,0 +1,39 @@
+# fish completion for update-service. Made by crates/guide from its table: change that.
+
+# How many operands stand before the cursor; the arguments are options that take
+# the next word.
+function __daemontools_operands
+    set -l tokens (commandline -opc)
+    set -l count 0
+    set -e tokens[1]
+    while set -q tokens[1]
+        set -l token $tokens[1]
+        set -e tokens[1]
+        if test $count -eq 0; and contains -- $token $argv
+            set -e tokens[1]
+        else if test $count -gt 0; or not string match -q -- '-?*' $token
+            set count (math $count + 1)
+        end
+    end
+    echo $count
+end
+
+function __daemontools_services
+    set -l scan /etc/service
+    set -q SVDIR; and test -n "$SVDIR"; and set scan $SVDIR
+    for service in $scan/*/
+        printf '%s\tservice\n' (string split / -- (string trim -r -c / -- $service))[-1]
+    end
+    __fish_complete_directories (commandline -ct)
+end
+
+complete -c update-service -f
+complete -c update-service -n 'test (__daemontools_operands) -eq 0' -s 'a' -d 'the same as --add'
+complete -c update-service -n 'test (__daemontools_operands) -eq 0' -l 'add' -d 'link a service'
+complete -c update-service -n 'test (__daemontools_operands) -eq 0' -s 'r' -d 'the same as --remove'
+complete -c update-service -n 'test (__daemontools_operands) -eq 0' -l 'remove' -d 'unlink a service and stop it'
+complete -c update-service -n 'test (__daemontools_operands) -eq 0' -s 'l' -d 'the same as --list'
+complete -c update-service -n 'test (__daemontools_operands) -eq 0' -l 'list' -d 'list services, or tell where one is'
+complete -c update-service -n 'test (__daemontools_operands) -eq 0' -s 'c' -d 'the same as --check'
+complete -c update-service -n 'test (__daemontools_operands) -eq 0' -l 'check' -d 'tell by the exit status whether there is one'
+complete -c update-service -n 'test (__daemontools_operands) -eq 0' -x -a '(__daemontools_services)' -d 'dir'

@@ -1,0 +1,5 @@
+//! The program `svcheck`.
+
+fn main() -> dt_cli::Exit {
+    dt_cli::program(svcheck::run)
+}

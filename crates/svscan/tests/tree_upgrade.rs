@@ -1,0 +1,300 @@
+//! `svscanctl --upgrade`: a whole tree becomes what is installed now.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics with the reason"
+)]
+
+#[expect(dead_code, reason = "the other tests use the rest")]
+mod tree;
+
+use std::fs;
+use std::path::Path;
+
+use dt_testkit::{Outcome, Suite, until, until_some};
+use tree::{Scanner, Tree};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// As long as the real one.
+const NEWER: &str = "9.9.9";
+
+const PROGRAMS: [&str; 3] = ["svscan", "supervise", "multilog"];
+
+/// Numbers its lines, and says when it starts.
+const WRITER: &str = "echo $$ >> starts; trap 'echo over; exit' TERM
+i=0
+while :; do i=$((i+1)); echo $i; sleep 0.01; done";
+
+fn ours() -> bool {
+    !Suite::under_test().is_original()
+}
+
+/// Installs a copy of a program that says to be of another version.
+fn install(tree: &Tree, program: &str, version: &str) {
+    let real = fs::read(tree.suite.program(program)).unwrap();
+    let mark = format!("@(#)daemontools-rs {VERSION}\0");
+    let at = real
+        .windows(mark.len())
+        .position(|it| it == mark.as_bytes());
+    let mut real = real;
+    let version = format!("@(#)daemontools-rs {version}\0");
+    assert_eq!(mark.len(), version.len());
+    let place = at.unwrap();
+    real[place..place + mark.len()].copy_from_slice(version.as_bytes());
+    // By another process, as it is to be executed.
+    let made = tree.scratch.script(format!("making/{program}"), real);
+    move_in(tree, &made, program);
+}
+
+fn move_in(tree: &Tree, made: &Path, program: &str) {
+    tree.scratch.directory("installed");
+    fs::rename(made, tree.scratch.join("installed").join(program)).unwrap();
+}
+
+fn install_all(tree: &Tree, version: &str) {
+    for program in PROGRAMS {
+        install(tree, program, version);
+    }
+}
+
+/// Found along a `PATH` that begins with what is installed.
+fn start(tree: &Tree) -> Scanner {
+    use std::os::unix::process::CommandExt;
+    let installed = tree.scratch.join("installed");
+    let mut path = installed.clone().into_os_string();
+    path.push(":");
+    path.push(tree.suite.path());
+    let mut command = std::process::Command::new(installed.join("svscan"));
+    command.arg0("svscan").arg("sc").env("PATH", path);
+    command.current_dir(tree.scratch.path());
+    Scanner(tree.run(command))
+}
+
+fn upgrade(tree: &Tree) -> (i32, Vec<String>) {
+    let mut command = tree.suite.command("svscanctl", &tree.scratch);
+    let outcome = Outcome::of(command.args(["--upgrade", "sc"]));
+    let out = String::from_utf8(outcome.stdout).unwrap();
+    (outcome.code, out.lines().map(str::to_owned).collect())
+}
+
+/// The logger of a service.
+fn logger(tree: &Tree, name: &str) -> u32 {
+    until_some("the logger is there", || {
+        let pid = tree.service_of(&format!("{name}/log"));
+        let comm = fs::read(format!("/proc/{pid}/comm")).ok()?;
+        (comm == b"multilog\n").then_some(pid)
+    })
+}
+
+/// Ends the tree in order; each line of the service is there once.
+fn check_lines(tree: &Tree, svscan: &mut Scanner, name: &str) {
+    let mut ask = tree.suite.command("svscanctl", &tree.scratch);
+    assert!(ask.args(["-t", "sc"]).status().unwrap().success());
+    assert_eq!(svscan.wait(), 0);
+    let logged = tree.logged(name);
+    let lines: Vec<_> = logged.lines().collect();
+    let mut expected: Vec<_> = (1..lines.len()).map(|i| i.to_string()).collect();
+    expected.push("over".to_owned());
+    assert_eq!(lines, expected);
+    let starts = tree.scratch.read(format!("sc/{name}/starts"));
+    assert_eq!(String::from_utf8(starts).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn each_program_of_a_tree_becomes_the_new_one_and_no_service_notices() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service("a", "exec sleep 1000");
+    tree.service_with_log("b", WRITER);
+    install_all(&tree, VERSION);
+    let mut svscan = start(&tree);
+    let (a, b, log) = (tree.one("a"), tree.one("b"), tree.one("b/log"));
+    let services = [tree.service_of("a"), tree.service_of("b")];
+    let first = logger(&tree, "b");
+    tree.until_logged("b", "5");
+    // One whose name is gone is still svscan's.
+    fs::rename(tree.scratch.join("sc/a"), tree.scratch.join("gone")).unwrap();
+
+    install_all(&tree, NEWER);
+    let (code, mut lines) = upgrade(&tree);
+    let second = logger(&tree, "b");
+    assert_ne!(first, second);
+    let expected = |before: &str, logger| {
+        let gone = tree.scratch.join("gone");
+        let of = |what: &str, pid: u32| format!("{what} (pid {pid}): {before} -> {NEWER}");
+        [
+            of("svscan", svscan.pid()),
+            of("supervise b", b),
+            of("supervise b/log", log),
+            of(&format!("supervise {}", gone.display()), a),
+            of("multilog b/log", logger),
+        ]
+    };
+    assert_eq!((code, &lines[..]), (0, &expected(VERSION, second)[..]));
+    // There is nothing left to do.
+    (_, lines) = upgrade(&tree);
+    assert_eq!(lines, expected(NEWER, second));
+    assert_eq!(logger(&tree, "b"), second);
+    fs::rename(tree.scratch.join("gone"), tree.scratch.join("sc/a")).unwrap();
+    assert_eq!(
+        (tree.one("a"), tree.one("b"), tree.one("b/log")),
+        (a, b, log)
+    );
+    assert_eq!([tree.service_of("a"), tree.service_of("b")], services);
+    assert_eq!(tree.said(), "");
+    check_lines(&tree, &mut svscan, "b");
+}
+
+#[test]
+fn what_is_installed_and_does_not_work_leaves_the_old_tree_running() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service_with_log("b", WRITER);
+    install_all(&tree, VERSION);
+    let mut svscan = start(&tree);
+    let (main, log) = (tree.one("b"), tree.one("b/log"));
+    let service = tree.service_of("b");
+    let multilog = logger(&tree, "b");
+    for (script, why) in [
+        ("exit 100", "the one installed cannot take over"),
+        // The kernel's, or what a package of another machine's programs would give.
+        ("", "the one installed cannot take over"),
+        ("exec sleep 1000", "the one installed cannot take over"),
+    ] {
+        for program in PROGRAMS {
+            let text = if script.is_empty() {
+                "not a program".to_owned()
+            } else {
+                format!("#!/bin/sh\n{script}\n")
+            };
+            let made = tree.scratch.script(format!("making/{program}"), text);
+            move_in(&tree, &made, program);
+        }
+        let (code, lines) = upgrade(&tree);
+        let kept =
+            |what: &str, pid: u32, why: &str| format!("{what} (pid {pid}): {VERSION}, kept: {why}");
+        let of_svscan = if script.starts_with("exec") {
+            "timer expired"
+        } else {
+            "it does not know how to go on"
+        };
+        let of_svscan = kept("svscan", svscan.pid(), of_svscan);
+        let expected = [
+            kept("supervise b", main, why),
+            kept("supervise b/log", log, why),
+            kept(
+                "multilog b/log",
+                multilog,
+                "the one installed does not work",
+            ),
+        ];
+        assert_eq!((code, &lines[1..]), (111, &expected[..]), "{script}");
+        if !script.starts_with("exec") {
+            assert_eq!(lines[0], of_svscan);
+        }
+    }
+    assert_eq!((tree.one("b"), tree.one("b/log")), (main, log));
+    assert_eq!(
+        (tree.service_of("b"), logger(&tree, "b")),
+        (service, multilog)
+    );
+    install_all(&tree, NEWER);
+    assert_eq!(upgrade(&tree).0, 0, "it is as able as before");
+    check_lines(&tree, &mut svscan, "b");
+}
+
+#[test]
+fn a_logger_that_is_not_ours_or_would_not_come_back_is_left_alone() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service_with_log("a", WRITER);
+    tree.service_with_log("b", WRITER);
+    tree.service_with_log("c", WRITER);
+    tree.scratch
+        .script("sc/a/log/run", "#!/bin/sh\nexec cat >> all\n");
+    let original = Path::new("/usr/bin/multilog");
+    if original.is_file() {
+        let run = "#!/bin/sh\nexec /usr/bin/multilog ./main\n";
+        tree.scratch.script("sc/b/log/run", run);
+    }
+    install_all(&tree, VERSION);
+    let svscan = start(&tree);
+    let loggers = ["b", "c"].map(|name| logger(&tree, name));
+    let mut svc = tree.suite.command("svc", &tree.scratch);
+    assert!(svc.args(["-o", "sc/c/log"]).status().unwrap().success());
+    until("it would not come back", || {
+        let status = tree.scratch.read("sc/c/log/supervise/status");
+        status[17] == 0
+    });
+    install_all(&tree, NEWER);
+    let (code, lines) = upgrade(&tree);
+    let of_loggers: Vec<_> = lines
+        .into_iter()
+        .filter(|it| it.starts_with("multi"))
+        .collect();
+    let [b, c] = loggers;
+    let why = "it would not be started again";
+    let mut expected = vec![format!("multilog c/log (pid {c}): {VERSION}, kept: {why}")];
+    if original.is_file() {
+        let why = "it is not of this suite";
+        expected.insert(
+            0,
+            format!("multilog b/log (pid {b}): unknown version, kept: {why}"),
+        );
+        assert_eq!(logger(&tree, "b"), b);
+    } else {
+        let b = logger(&tree, "b");
+        expected.insert(1, format!("multilog b/log (pid {b}): {VERSION} -> {NEWER}"));
+    }
+    assert_eq!((code, of_loggers), (111, expected));
+    assert_eq!(logger(&tree, "c"), c);
+    drop(svscan);
+}
+
+#[test]
+fn the_originals_supervise_stays_and_is_named() {
+    if !ours() || !Path::new("/usr/bin/supervise").is_file() {
+        eprintln!("the_originals_supervise_stays_and_is_named: skipped, it is not installed");
+        return;
+    }
+    let tree = Tree::new();
+    tree.service("a", "exec sleep 1000");
+    let svscan = tree.start_with_path("/usr/bin:/bin");
+    let pid = tree.one("a");
+    let (code, lines) = upgrade(&tree);
+    let why = "it is not of this suite";
+    let line = format!("supervise a (pid {pid}): unknown version, kept: {why}");
+    assert_eq!((code, &lines[1..]), (111, &[line][..]));
+    drop(svscan);
+}
+
+/// A process has neither a name nor a program's file, as others see it, for an
+/// instant while it becomes another.
+#[test]
+fn a_program_in_the_midst_of_becoming_another_is_not_lost_sight_of() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    let names: Vec<_> = (0..10).map(|number| format!("s{number}")).collect();
+    for name in &names {
+        tree.service(name, "exec sleep 1000");
+    }
+    install_all(&tree, VERSION);
+    let svscan = start(&tree);
+    for name in &names {
+        tree.one(name);
+    }
+    for _ in 0..20 {
+        install(&tree, "supervise", VERSION);
+        let (code, lines) = upgrade(&tree);
+        assert_eq!((code, lines.len()), (0, 11), "{lines:?}");
+    }
+    drop(svscan);
+}
