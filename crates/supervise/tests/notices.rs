@@ -1,5 +1,4 @@
 //! Who is told what, and when.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::time::Duration;
 
