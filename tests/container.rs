@@ -2,6 +2,7 @@
 //! a root that can be written to and without, as root and as somebody else.
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stderr,
     reason = "a test that cannot go on panics with the reason"
 )]
 

@@ -181,6 +181,53 @@ fn every_setting_of_a_service_directory_has_its_line() {
     assert_eq!(described, known);
 }
 
+/// The text of all sources of a crate.
+fn sources(directory: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        text += &if path.is_dir() {
+            sources(&path)
+        } else {
+            fs::read_to_string(path).unwrap()
+        };
+    }
+    text
+}
+
+/// The page says of which settings nothing takes notice yet: those that neither
+/// supervise nor svscan speaks of.
+#[test]
+fn what_no_program_obeys_is_said_to_be_so() {
+    use dt_settings::Setting;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let code = ["supervise", "svscan"].map(|name| sources(&root.join(name).join("src")));
+    let code = code.concat();
+    let unheeded = Setting::ALL.into_iter().filter(|setting| {
+        let name = setting.name();
+        let field = format!("settings.{}", name.replace(['-', '.'], "_"));
+        let spoken = match name {
+            "run" | "down" => format!("names::{}", name.to_uppercase()),
+            flag => format!("\"{flag}\""),
+        };
+        let literal = name != "control" && code.contains(&spoken);
+        let words = [format!("Setting::{setting:?}"), field];
+        !literal && !words.iter().any(|word| code.contains(word))
+    });
+    let source = fs::read_to_string(page::directory().join("daemontools-service.5")).unwrap();
+    let lines = source
+        .lines()
+        .skip_while(|line| *line != ".Ss Without effect as yet")
+        .take_while(|line| !line.starts_with(".Sh "));
+    let said = lines.filter_map(|line| line.strip_prefix(".Pa "));
+    let said = said.flat_map(|line| line.split(' ').filter(|word| word.len() > 1));
+    assert_eq!(
+        names(said),
+        names(unheeded.map(Setting::name)),
+        "in daemontools-service(5)"
+    );
+}
+
 /// The strings of the constants that a source file has.
 fn constants(file: &str) -> Vec<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
