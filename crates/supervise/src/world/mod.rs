@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use dt_cli::{Message, warn};
@@ -12,8 +14,10 @@ use dt_os::descriptor;
 use dt_os::exec::Image;
 use dt_os::process::{self, Birth, ChildSignal, Launch, Pid};
 use dt_os::signals::Signal;
+use dt_os::usage::{self, Dead};
 use dt_os::wait::{self, Interest};
-use dt_service::deaths::Role;
+use dt_service::deaths::{Death, Ending, Role};
+use dt_service::details::{self, LastDeath};
 use dt_service::record::{LogRecord, More, Notice, What};
 use dt_service::{Command, Incarnation, Place, Record, Want, names};
 
@@ -22,19 +26,25 @@ use crate::directory::Directory;
 use crate::files::{self, Control};
 use crate::home::{Home, Look};
 use crate::ledger::{self, Ledger};
-use crate::machine::{Event, LOOK, Machine, Outcome, Policy, Process};
+use crate::machine::{Event, LOOK, Machine, Outcome, PACE, Policy, Process, Reason};
+use crate::neighbours::Neighbours;
 use crate::runtime::{Ready, Reaped, World};
 use crate::signals::Signals;
 use crate::state::{State, Unit};
 use crate::takeover;
 use crate::upgrade;
 use crate::word;
+use deaths::Deaths;
 use people::{People, Person};
 use pipe::LogPipe;
+use ready::ReadyPipe;
 use status::Bytes;
 
+mod deaths;
+mod detail;
 mod people;
 mod pipe;
+mod ready;
 mod status;
 mod words;
 
@@ -65,6 +75,10 @@ pub(crate) struct Kernel {
     run: Image,
     people: People,
     log: Option<LogPipe>,
+    /// On which the service is to say that it is ready, as long as it has not.
+    ready: Option<ReadyPipe>,
+    deaths: Deaths,
+    told: Told,
     /// The record in the status file, as far as it was written in this turn.
     ///
     /// A flood of commands that change nothing is then one write a turn; yet each
@@ -72,6 +86,18 @@ pub(crate) struct Kernel {
     written: Option<Bytes>,
     /// The last one that was written.
     shown: Option<Bytes>,
+}
+
+/// What the file `details` says that no machine knows.
+#[derive(Default)]
+struct Told {
+    /// Of what it was written last, and how many problems there were.
+    of: Option<(Machine, usize)>,
+    /// Since when the state is what it is, counted from the boot.
+    state: Option<(details::State, Duration)>,
+    ready: Option<Duration>,
+    deaths: u32,
+    last: Option<LastDeath>,
 }
 
 /// What there must be before there can be a [`Kernel`].
@@ -105,6 +131,9 @@ impl Kernel {
             run: Image::inheriting(names::RUN, &[names::RUN])?,
             people: People::new(),
             log: None,
+            ready: None,
+            deaths: Deaths::default(),
+            told: Told::default(),
             written: None,
             shown: None,
         };
@@ -142,7 +171,7 @@ impl Kernel {
         let last = self.ledger.last();
         (self.ledger, _) = Ledger::open(&self.place);
         if let Some((record, more)) = last {
-            self.write_record(record, more);
+            self.write_record(record, more.as_ref());
         }
         if let Some(status) = self.shown {
             // It was said once that this cannot be done, if so.
@@ -188,9 +217,16 @@ impl Kernel {
         let now = Moment::now();
         let (fate, mut main) = Person::find(record.service);
         main.remember(fate, record.since, record.since_boot);
-        let resumed = takeover::resumed(&record, more.as_ref(), fate, now);
+        let policy = self.settings.known();
+        let resumed = takeover::resumed(&record, more.as_ref(), policy, fate, now);
         let resumed = resumed.filter(|(machine, _)| !down || machine.process.pid().is_some());
+        main.role = more.map_or(Role::Run, |more| more.role);
         self.people.main = main;
+        if let (Some(number), Some(service)) = (self.settings.notification(), record.service)
+            && fate == takeover::Fate::Lives
+        {
+            self.ready = ReadyPipe::find(service, number).ok();
+        }
         if let Some((Process::Doubtful { pid, .. }, _)) =
             resumed.map(|(machine, event)| (machine.process, event))
         {
@@ -239,6 +275,7 @@ impl Kernel {
     ) -> io::Result<Machine> {
         let (fate, mut person) = Person::find(log.service);
         person.remember(fate, log.since, log.since_boot);
+        person.role = Role::Log;
         self.people.log = person;
         if self.log.is_none() {
             self.log = LogPipe::find(log.pipe, [log.service, service]);
@@ -320,7 +357,7 @@ impl Kernel {
         })
     }
 
-    fn write_record(&mut self, record: Record, more: Option<More>) {
+    fn write_record(&mut self, record: Record, more: Option<&More>) {
         match self.ledger.write(record, more) {
             Ok(()) => self.unrecorded = false,
             Err(why) => {
@@ -332,18 +369,113 @@ impl Kernel {
         }
     }
 
+    /// Notes the death of one of ours.
+    fn note_death(&mut self, pid: Pid, how: Outcome, dead: Option<Dead>) {
+        let Some(person) = self.people.of(pid) else {
+            return;
+        };
+        let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
+        let ending = match how {
+            Outcome::Exited(code) => Ending::Code(byte(code)),
+            Outcome::Killed(signal) => Ending::Signal(byte(signal)),
+            Outcome::Unknown => Ending::Unknown,
+        };
+        let (label, now) = people::stamp();
+        let cost = dead.map(|dead| dead.usage).unwrap_or_default();
+        let death = Death {
+            at: (label.0.0, label.1),
+            uptime: now.saturating_sub(person.since.1),
+            pid: pid.as_raw().unsigned_abs(),
+            role: person.role,
+            ending,
+            core_dumped: dead.is_some_and(|dead| dead.core_dumped),
+            out_of_memory: false,
+            peak_memory: dead.map_or(0, |dead| dead.peak_memory),
+            user_time: cost.user,
+            system_time: cost.system,
+        };
+        if death.role == Role::Run {
+            self.told.deaths = self.told.deaths.saturating_add(1);
+        }
+        if death.role != Role::Notify {
+            self.told.last = Some(LastDeath {
+                role: death.role,
+                ending,
+                uptime: death.uptime,
+                at: now,
+            });
+        }
+        let capacity = u32::from(self.settings.deaths_kept());
+        let _ = self.deaths.note(&self.place, &death, capacity);
+    }
+
+    /// Writes the file `details`, where there is anything to say and it has changed.
+    fn tell_details(&mut self, state: &State) {
+        let machine = &state.main;
+        let policy = self.settings.known();
+        let problems = self.settings.problems();
+        if policy.plain {
+            if self.told.of.take().is_some() {
+                let _ = std::fs::remove_file(self.place.file(details::NAME));
+            }
+            return;
+        }
+        // One that does not outlast this turn is nothing to tell.
+        let passing = matches!(machine.process, Process::Starting { .. });
+        if passing || self.told.of == Some((*machine, problems)) {
+            return;
+        }
+        let now = clock::since_boot();
+        let known = detail::details(machine, policy);
+        let since = self.told.state.filter(|(state, _)| *state == known.state);
+        let (_, since) = *self.told.state.insert(since.unwrap_or((known.state, now)));
+        self.told.ready = machine.ready.then(|| self.told.ready.unwrap_or(now));
+        let details = details::Details {
+            boot: self.ledger.boot,
+            supervise: self.ledger.supervise.pid,
+            since,
+            ready: self.told.ready,
+            deaths: self.told.deaths,
+            problems: u32::try_from(problems).unwrap_or(u32::MAX),
+            last_death: self.told.last,
+            about: self.about(known.reason),
+            ..known
+        };
+        // Where it cannot be written, the status says so.
+        if files::replace(&self.place, details::NAME, &details.encode()).is_ok() {
+            self.told.of = Some((*machine, problems));
+        }
+    }
+
+    /// The service that `reason` is about, if any.
+    fn about(&self, reason: details::Reason) -> details::Text<255> {
+        let about = matches!(reason, details::Reason::Dependency | details::Reason::Cycle);
+        let neighbours = self.settings.known_neighbours().filter(|_| about);
+        let name = neighbours.map(|neighbours| neighbours.about().as_bytes());
+        details::Text::new(name.unwrap_or_default())
+    }
+
     /// Puts a child on record that waits to be let go.
-    fn record_start(&mut self, whose: Unit, child: Pid) {
+    fn record_start(&mut self, state: &State, whose: Unit, child: Pid) {
         let service = ledger::incarnation_of(child);
         let person = self.people.get(whose);
         *person = Person::new();
         person.process = Some(service);
+        person.role = match whose {
+            Unit::Main => state.main.role,
+            Unit::Log => Role::Log,
+            Unit::Notify => Role::Notify,
+        };
         let (since, since_boot) = (person.seconds(), person.since.1);
         // What has been noted before the start, but for the start itself.
         let Some((mut record, mut more)) = self.ledger.last() else {
             return;
         };
-        let started = takeover::started(service, Moment::now());
+        let spacing = match (whose, state.main.role) {
+            (Unit::Main, Role::Run) => self.settings.known().spacing(state.main.early),
+            _ => PACE,
+        };
+        let started = takeover::started(service, Moment::now(), spacing);
         match whose {
             Unit::Main => {
                 more = more.map(takeover::more_started);
@@ -373,7 +505,7 @@ impl Kernel {
             }
             Unit::Notify => {}
         }
-        self.write_record(record, more);
+        self.write_record(record, more.as_ref());
     }
 
     /// Has the program at `file` started as a child that waits to be let go.
@@ -401,6 +533,62 @@ impl Kernel {
             caught: self.signals.caught(),
             files: &[],
         })
+    }
+
+    /// By s6: the exit code, or 256; the signal, or 0; the service's name; its process.
+    /// By runit: the exit code, or -1; the low byte of what wait(2) gives.
+    fn finish_arguments(&self, main: &Machine) -> Vec<OsString> {
+        let (pid, how) = main.ended.unwrap_or((Pid::from_raw(0), Outcome::Unknown));
+        let program = OsString::from("./finish");
+        if self.settings.finish_as_runit() {
+            let (code, status) = match how {
+                Outcome::Exited(code) => (code, 0),
+                Outcome::Killed(signal) => (-1, signal),
+                Outcome::Unknown => (-1, 0),
+            };
+            return vec![program, code.to_string().into(), status.to_string().into()];
+        }
+        let (code, signal) = match how {
+            Outcome::Exited(code) => (code, 0),
+            Outcome::Killed(signal) => (256, signal),
+            Outcome::Unknown => (256, 0),
+        };
+        vec![
+            program,
+            code.to_string().into(),
+            signal.to_string().into(),
+            self.name(),
+            pid.to_string().into(),
+        ]
+    }
+
+    /// The last component of the directory's name, or that of where we are.
+    fn name(&self) -> OsString {
+        let own = Path::new(&self.directory).file_name().map(OsStr::to_owned);
+        let here = || {
+            std::env::current_dir()
+                .ok()?
+                .file_name()
+                .map(OsStr::to_owned)
+        };
+        own.or_else(here).unwrap_or_default()
+    }
+
+    fn look_around(&self) -> bool {
+        if let Some(neighbours) = self.settings.known_neighbours() {
+            neighbours.fetch();
+        }
+        true
+    }
+
+    /// Whether the service has said that it is ready; after that, and after its end,
+    /// it is not listened to.
+    fn hear(&mut self) -> bool {
+        let says_so = self.ready.as_ref().map_or(Some(false), ReadyPipe::says_so);
+        if says_so != Some(false) {
+            self.ready = None;
+        }
+        says_so == Some(true)
     }
 
     fn descriptors(&self, whose: Unit) -> Option<(BorrowedFd<'_>, i32)> {
@@ -461,24 +649,50 @@ impl World for Kernel {
         if let Some(log) = more.and_then(|more| more.log) {
             self.people.log.process = log.service;
         }
-        self.write_record(record, more);
+        self.write_record(record, more.as_ref());
+        self.tell_details(state);
+        let waits = matches!(
+            state.main.process,
+            Process::Waiting {
+                why: Reason::Dependency,
+                ..
+            }
+        );
+        if !waits {
+            self.settings.rest();
+        }
     }
 
     fn examine(&mut self, whose: Unit, pid: Pid) -> Event {
         self.people.get(whose).examine(pid)
     }
 
-    fn start(&mut self, whose: Unit, role: Role) -> io::Result<Pid> {
-        let descriptors = self.descriptors(whose);
+    fn start(&mut self, state: &State, whose: Unit, role: Role) -> io::Result<Pid> {
+        let pipe = self.descriptors(whose);
+        let tells = self.settings.notification();
+        let tells = tells.filter(|_| (whose, role) == (Unit::Main, Role::Run));
+        let ready = tells.map(|number| ReadyPipe::new(number).map(|ends| (number, ends)));
+        let ready = ready.transpose()?;
+        let say = ready
+            .as_ref()
+            .map(|(number, (_, end))| (end.as_fd(), *number));
+        let descriptors: Vec<_> = pipe.into_iter().chain(say).collect();
         let descriptors = descriptors.as_slice();
         let file = program(whose, role);
         let child = if file == names::RUN {
             self.launch(&self.run, file, descriptors)?
+        } else if role == Role::Finish {
+            let arguments = self.finish_arguments(&state.main);
+            let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
+            self.launch(&Image::inheriting(file, &arguments)?, file, descriptors)?
         } else {
             let image = Image::inheriting(file, &[file])?;
             self.launch(&image, file, descriptors)?
         };
-        self.record_start(whose, child.pid());
+        if whose == Unit::Main {
+            self.ready = ready.map(|(_, (ours, _))| ours);
+        }
+        self.record_start(state, whose, child.pid());
         child.open()
     }
 
@@ -496,10 +710,11 @@ impl World for Kernel {
         let child = self.launch(&image, file, &[])?;
         self.people.notify = Person::new();
         self.people.notify.process = Some(ledger::incarnation_of(child.pid()));
+        self.people.notify.role = Role::Notify;
         let mut after = *state;
         after.notices = after.notices.given(Some(child.pid()), Moment::now());
         let (record, more) = self.record(&after);
-        self.write_record(record, more);
+        self.write_record(record, more.as_ref());
         child.open()
     }
 
@@ -546,6 +761,7 @@ impl World for Kernel {
         let look = self.people.must_be_looked_at();
         let look = look.then(|| Moment::now().plus(LOOK));
         let deadline = deadline.into_iter().chain(look).min();
+        let neighbours = self.settings.known_neighbours();
         let [main, log, notify] = self.people.watched();
         let watched = [
             Some(self.signals.as_fd()),
@@ -553,15 +769,21 @@ impl World for Kernel {
             main,
             log,
             notify,
+            self.ready.as_ref().map(AsFd::as_fd),
+            neighbours.and_then(Neighbours::watched),
         ];
         let watched = watched.map(|fd| fd.map(|fd| (fd, Interest::Readable)));
-        let Ok([signal, control, main, log, notify]) = wait::until_ready(watched, deadline) else {
+        let Ok([signal, control, main, log, notify, ready, around]) =
+            wait::until_ready(watched, deadline)
+        else {
             // The kernel is out of memory. Looking everywhere is always right.
             std::thread::sleep(BREATH);
             return Ready {
                 children: true,
                 control: true,
                 told: &[],
+                ready: false,
+                neighbours: true,
             };
         };
         // Before the children are looked at: the signal of one that dies in
@@ -573,21 +795,26 @@ impl World for Kernel {
             children: signal || ended,
             control: control || self.homeless.is_some(),
             told,
+            ready: ready && self.hear(),
+            neighbours: around && self.look_around(),
         }
     }
 
     fn reap(&mut self) -> Option<Reaped> {
-        while let Some((child, ending)) = process::reap() {
-            if self.probe != Some(child) {
-                return Some(Reaped::Died(child, ending.into()));
+        while let Some(dead) = usage::reap() {
+            if self.probe != Some(dead.pid) {
+                let how = Outcome::from(dead.ending);
+                self.note_death(dead.pid, how, Some(dead));
+                return Some(Reaped::Died(dead.pid, how));
             }
             self.probe = None;
-            if ending == process::Ending::Exited(0) {
+            if dead.ending == process::Ending::Exited(0) {
                 return Some(Reaped::Probed);
             }
             self.warn_of_refusal();
         }
         let ended = self.people.take_ended()?;
+        self.note_death(ended, Outcome::Unknown, None);
         Some(Reaped::Died(ended, Outcome::Unknown))
     }
 
@@ -616,8 +843,15 @@ impl World for Kernel {
             self.warn_of_record("write", &dt_os::Errno::EIO.into());
             return self.leave_word(Some("its record cannot be written"));
         }
-        let mut kept = vec![self.home.lock(), &self.control.reader, ok];
-        kept.extend(self.log.iter().filter_map(LogPipe::ends).flatten());
+        let mut kept = vec![
+            self.home.lock().as_fd(),
+            self.control.reader.as_fd(),
+            ok.as_fd(),
+        ];
+        let pipe = self.log.iter().filter_map(LogPipe::ends).flatten();
+        kept.extend(pipe.map(AsFd::as_fd));
+        let neighbours = self.settings.known_neighbours();
+        kept.extend(neighbours.map(|neighbours| neighbours.scan().as_fd()));
         let why = upgrade::become_installed(&self.directory, self.ledger.version(), &kept);
         self.warn_of_upgrade(&why);
     }
