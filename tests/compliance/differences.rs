@@ -52,7 +52,7 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         case: "leftover_files_are_used_as_they_are",
-        reason: "As for supervise_files: ours keeps a record besides.",
+        reason: "As for supervise_files: ours keeps a record and the deaths besides.",
     },
     Difference {
         case: "multilog_a_closed_standard_error",
@@ -243,7 +243,7 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         case: "supervise_directory_by_a_link_is_made_where_the_link_points",
-        reason: "As for supervise_files: ours keeps a record besides.",
+        reason: "As for supervise_files: ours keeps a record and the deaths besides.",
     },
     Difference {
         case: "supervise_directory_by_a_long_link",

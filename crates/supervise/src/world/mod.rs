@@ -634,13 +634,9 @@ impl World for Kernel {
     }
 
     fn policy(&mut self) -> Policy {
-        match self.settings.policy(&self.directory) {
-            Ok(policy) => policy,
-            Err(why) => {
-                self.warn_of_settings(&why);
-                *self.settings.known()
-            }
-        }
+        // Where it cannot be listed any more, what was known is still in force.
+        let policy = self.settings.policy(&self.directory);
+        policy.unwrap_or(*self.settings.known())
     }
 
     fn note(&mut self, state: &State) {
