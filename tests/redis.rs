@@ -45,10 +45,6 @@ impl Site {
             _svscan: svscan,
         };
         until("redis listens", || new.data("redis.sock").exists());
-        if !new.scratch.join("scan/redis/supervise/details").exists() {
-            eprintln!("{test}: skipped, this supervise knows no settings");
-            return None;
-        }
         Some(new)
     }
 
@@ -114,7 +110,6 @@ fn copy(from: &Path, scratch: &Scratch, below: &Path) {
 }
 
 #[test]
-#[ignore = "supervise does not wait for what dependencies.d names yet"]
 fn what_needs_redis_waits_until_it_is_ready() {
     let Some(site) = Site::new("what_needs_redis_waits_until_it_is_ready") else {
         return;

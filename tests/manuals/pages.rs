@@ -167,11 +167,7 @@ fn every_field_of_svstat_has_its_line() {
 #[test]
 fn every_setting_of_a_service_directory_has_its_line() {
     use dt_settings::Setting;
-    let file = page::directory().join("daemontools-service.5");
-    let page = Page {
-        name: "daemontools-service".to_owned(),
-        source: fs::read_to_string(file).unwrap(),
-    };
+    let page = page::service_directory();
     let entries = page.entries();
     let described: Vec<&str> = entries.filter(|entry| entry.starts_with("Pa ")).collect();
     let known = Setting::ALL.map(|setting| {
@@ -214,8 +210,8 @@ fn what_no_program_obeys_is_said_to_be_so() {
         let words = [format!("Setting::{setting:?}"), field];
         !literal && !words.iter().any(|word| code.contains(word))
     });
-    let source = fs::read_to_string(page::directory().join("daemontools-service.5")).unwrap();
-    let lines = source
+    let page = page::service_directory();
+    let lines = page
         .lines()
         .skip_while(|line| *line != ".Ss Without effect as yet")
         .take_while(|line| !line.starts_with(".Sh "));
