@@ -43,7 +43,7 @@ impl Cell {
     pub fn took(mut self, what: &str, time: Option<Duration>, limit: Duration) -> Self {
         let soon = time.is_some_and(|time| time <= limit);
         let text = time.map_or_else(
-            || format!("never {what}"),
+            || format!("{what}: not in time"),
             |time| format!("{what} after {:.1} s", time.as_secs_f64()),
         );
         self.parts.push((text, soon));

@@ -77,7 +77,8 @@ impl Suite {
         let program = self.program(self.choose("svscan", "runsvdir", "s6-svscan"));
         let mut words = vec![program.into_os_string()];
         if self.kind == Kind::S6 {
-            words.extend(["-c".into(), "1000".into()]);
+            // Without the second it looks for new services only when asked to.
+            words.extend(["-c", "1000", "-t", "5000"].map(OsString::from));
         }
         words.push(directory.into());
         words
