@@ -4,22 +4,20 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
 use dt_cli::{Message, warn};
-use dt_os::clock::{self, Moment};
+use dt_os::clock::Moment;
 use dt_os::descriptor;
 use dt_os::exec::Image;
 use dt_os::process::{self, Birth, ChildSignal, Launch, Pid};
 use dt_os::signals::Signal;
-use dt_os::usage::{self, Dead};
+use dt_os::usage;
 use dt_os::wait::{self, Interest};
-use dt_service::deaths::{Death, Ending, Role};
-use dt_service::details::{self, LastDeath};
+use dt_service::deaths::Role;
 use dt_service::record::{LogRecord, More, Notice, What};
-use dt_service::{Command, Incarnation, Place, Record, Want, names};
+use dt_service::{Command, Place, Record, Want, names};
 
 use crate::PROGRAM;
 use crate::directory::Directory;
@@ -39,13 +37,16 @@ use people::{People, Person};
 use pipe::LogPipe;
 use ready::ReadyPipe;
 use status::Bytes;
+use tell::Told;
 
 mod deaths;
 mod detail;
 mod people;
 mod pipe;
 mod ready;
+mod resume;
 mod status;
+mod tell;
 mod words;
 
 /// How long we wait where waiting itself fails, so as not to spin.
@@ -86,18 +87,6 @@ pub(crate) struct Kernel {
     written: Option<Bytes>,
     /// The last one that was written.
     shown: Option<Bytes>,
-}
-
-/// What the file `details` says that no machine knows.
-#[derive(Default)]
-struct Told {
-    /// Of what it was written last, and how many problems there were.
-    of: Option<(Machine, usize)>,
-    /// Since when the state is what it is, counted from the boot.
-    state: Option<(details::State, Duration)>,
-    ready: Option<Duration>,
-    deaths: u32,
-    last: Option<LastDeath>,
 }
 
 /// What there must be before there can be a [`Kernel`].
@@ -191,118 +180,6 @@ impl Kernel {
         self.log = Some(LogPipe::of(reader.into(), writer.into()));
     }
 
-    /// A state that nothing has gone before, with the log that there may be.
-    pub(crate) fn begin(&mut self, want: Want) -> io::Result<Begun> {
-        let mut state = State::new(Machine::new(want));
-        if self.settings.has_log() {
-            if self.log.is_none() {
-                self.log = Some(LogPipe::new()?);
-            }
-            state = state.with_log(want);
-        }
-        Ok((state, [(Unit::Log, Event::Boot), (Unit::Main, Event::Boot)]))
-    }
-
-    /// What to go on with, where an earlier `supervise` was killed: its processes
-    /// become ours to look after. Where `down` is to keep the service from
-    /// starting, one that only was due is none; without a service the log is
-    /// taken over all the same.
-    pub(crate) fn take_over(&mut self, down: bool) -> io::Result<Option<Begun>> {
-        let Some((record, more)) = self.ledger.last() else {
-            return Ok(None);
-        };
-        if !takeover::is_of_this_boot(&record, self.ledger.boot, clock::since_boot()) {
-            return Ok(None);
-        }
-        let now = Moment::now();
-        let (fate, mut main) = Person::find(record.service);
-        main.remember(fate, record.since, record.since_boot);
-        let policy = self.settings.known();
-        let resumed = takeover::resumed(&record, more.as_ref(), policy, fate, now);
-        let resumed = resumed.filter(|(machine, _)| !down || machine.process.pid().is_some());
-        main.role = more.map_or(Role::Run, |more| more.role);
-        self.people.main = main;
-        if let (Some(number), Some(service)) = (self.settings.notification(), record.service)
-            && fate == takeover::Fate::Lives
-        {
-            self.ready = ReadyPipe::find(service, number).ok();
-        }
-        if let Some((Process::Doubtful { pid, .. }, _)) =
-            resumed.map(|(machine, event)| (machine.process, event))
-        {
-            self.warn_of_doubt(pid);
-        }
-        let log = match more.and_then(|more| more.log) {
-            Some(log) => Some(self.take_log_over(&log, record.service, now)?),
-            None => None,
-        };
-        let Some((machine, event)) = resumed else {
-            return match log {
-                None => Ok(None),
-                Some(_) => self.begin_beside(log, down),
-            };
-        };
-        let mut state = State::new(machine);
-        state.log = log;
-        if state.log.is_none() && self.settings.has_log() && self.log.is_some() {
-            state = state.with_log(machine.want);
-        }
-        if let Some(more) = more {
-            self.take_notices_over(&mut state, &more);
-        }
-        Ok(Some((
-            state,
-            [(Unit::Log, Event::Boot), (Unit::Main, event)],
-        )))
-    }
-
-    /// The service begins anew, with a log that goes on.
-    fn begin_beside(&mut self, log: Option<Machine>, down: bool) -> io::Result<Option<Begun>> {
-        let want = if down { Want::Down } else { Want::Up };
-        let (mut state, events) = self.begin(want)?;
-        state.log = log.map(|log| Machine {
-            leaving: false,
-            ..log
-        });
-        Ok(Some((state, events)))
-    }
-
-    fn take_log_over(
-        &mut self,
-        log: &LogRecord,
-        service: Option<Incarnation>,
-        now: Moment,
-    ) -> io::Result<Machine> {
-        let (fate, mut person) = Person::find(log.service);
-        person.remember(fate, log.since, log.since_boot);
-        person.role = Role::Log;
-        self.people.log = person;
-        if self.log.is_none() {
-            self.log = LogPipe::find(log.pipe, [log.service, service]);
-        }
-        if self.log.is_none() {
-            if log.service.is_some() && fate == takeover::Fate::Lives {
-                self.warn_of_lost_pipe();
-            }
-            self.log = Some(LogPipe::new()?);
-        }
-        Ok(takeover::resumed_log(log, fate, now))
-    }
-
-    fn take_notices_over(&mut self, state: &mut State, more: &More) {
-        state.notices.queue = more.notices;
-        let Some(helper) = more.notify else { return };
-        let (fate, person) = Person::find(Some(helper.process));
-        self.people.notify = person;
-        // One in doubt is not waited for: it must not be killed either.
-        if fate == takeover::Fate::Lives {
-            state.notices.now = Some(crate::notices::Running {
-                pid: takeover::pid(helper.process),
-                until: Moment::at(helper.until),
-            });
-        }
-    }
-
     fn start_probe(&self) -> io::Result<Pid> {
         let excuse = Message::new(PROGRAM, "warning").text("unable to start supervise anew for ");
         Launch {
@@ -367,92 +244,6 @@ impl Kernel {
                 self.unrecorded = true;
             }
         }
-    }
-
-    /// Notes the death of one of ours.
-    fn note_death(&mut self, pid: Pid, how: Outcome, dead: Option<Dead>) {
-        let Some(person) = self.people.of(pid) else {
-            return;
-        };
-        let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
-        let ending = match how {
-            Outcome::Exited(code) => Ending::Code(byte(code)),
-            Outcome::Killed(signal) => Ending::Signal(byte(signal)),
-            Outcome::Unknown => Ending::Unknown,
-        };
-        let (label, now) = people::stamp();
-        let cost = dead.map(|dead| dead.usage).unwrap_or_default();
-        let death = Death {
-            at: (label.0.0, label.1),
-            uptime: now.saturating_sub(person.since.1),
-            pid: pid.as_raw().unsigned_abs(),
-            role: person.role,
-            ending,
-            core_dumped: dead.is_some_and(|dead| dead.core_dumped),
-            out_of_memory: false,
-            peak_memory: dead.map_or(0, |dead| dead.peak_memory),
-            user_time: cost.user,
-            system_time: cost.system,
-        };
-        if death.role == Role::Run {
-            self.told.deaths = self.told.deaths.saturating_add(1);
-        }
-        if death.role != Role::Notify {
-            self.told.last = Some(LastDeath {
-                role: death.role,
-                ending,
-                uptime: death.uptime,
-                at: now,
-            });
-        }
-        let capacity = u32::from(self.settings.deaths_kept());
-        let _ = self.deaths.note(&self.place, &death, capacity);
-    }
-
-    /// Writes the file `details`, where there is anything to say and it has changed.
-    fn tell_details(&mut self, state: &State) {
-        let machine = &state.main;
-        let policy = self.settings.known();
-        let problems = self.settings.problems();
-        if policy.plain {
-            if self.told.of.take().is_some() {
-                let _ = std::fs::remove_file(self.place.file(details::NAME));
-            }
-            return;
-        }
-        // One that does not outlast this turn is nothing to tell.
-        let passing = matches!(machine.process, Process::Starting { .. });
-        if passing || self.told.of == Some((*machine, problems)) {
-            return;
-        }
-        let now = clock::since_boot();
-        let known = detail::details(machine, policy);
-        let since = self.told.state.filter(|(state, _)| *state == known.state);
-        let (_, since) = *self.told.state.insert(since.unwrap_or((known.state, now)));
-        self.told.ready = machine.ready.then(|| self.told.ready.unwrap_or(now));
-        let details = details::Details {
-            boot: self.ledger.boot,
-            supervise: self.ledger.supervise.pid,
-            since,
-            ready: self.told.ready,
-            deaths: self.told.deaths,
-            problems: u32::try_from(problems).unwrap_or(u32::MAX),
-            last_death: self.told.last,
-            about: self.about(known.reason),
-            ..known
-        };
-        // Where it cannot be written, the status says so.
-        if files::replace(&self.place, details::NAME, &details.encode()).is_ok() {
-            self.told.of = Some((*machine, problems));
-        }
-    }
-
-    /// The service that `reason` is about, if any.
-    fn about(&self, reason: details::Reason) -> details::Text<255> {
-        let about = matches!(reason, details::Reason::Dependency | details::Reason::Cycle);
-        let neighbours = self.settings.known_neighbours().filter(|_| about);
-        let name = neighbours.map(|neighbours| neighbours.about().as_bytes());
-        details::Text::new(name.unwrap_or_default())
     }
 
     /// Puts a child on record that waits to be let go.
