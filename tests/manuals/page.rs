@@ -28,9 +28,18 @@ pub fn all() -> Vec<Page> {
     files.into_iter().map(read).collect()
 }
 
+/// The page of a service directory's files.
+pub fn service_directory() -> Page {
+    read("daemontools-service", "5")
+}
+
 /// The page of one program.
 pub fn of(name: &str) -> Page {
-    let file = directory().join(name).with_extension("8");
+    read(name, "8")
+}
+
+fn read(name: &str, section: &str) -> Page {
+    let file = directory().join(name).with_extension(section);
     Page {
         name: name.to_owned(),
         source: fs::read_to_string(&file)

@@ -167,11 +167,7 @@ fn every_field_of_svstat_has_its_line() {
 #[test]
 fn every_setting_of_a_service_directory_has_its_line() {
     use dt_settings::Setting;
-    let file = page::directory().join("daemontools-service.5");
-    let page = Page {
-        name: "daemontools-service".to_owned(),
-        source: fs::read_to_string(file).unwrap(),
-    };
+    let page = page::service_directory();
     let entries = page.entries();
     let described: Vec<&str> = entries.filter(|entry| entry.starts_with("Pa ")).collect();
     let known = Setting::ALL.map(|setting| {
@@ -179,6 +175,53 @@ fn every_setting_of_a_service_directory_has_its_line() {
         format!("Pa {} Pq {kind}, {default}", setting.name())
     });
     assert_eq!(described, known);
+}
+
+/// The text of all sources of a crate.
+fn sources(directory: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        text += &if path.is_dir() {
+            sources(&path)
+        } else {
+            fs::read_to_string(path).unwrap()
+        };
+    }
+    text
+}
+
+/// The page says of which settings nothing takes notice yet: those that neither
+/// supervise nor svscan speaks of.
+#[test]
+fn what_no_program_obeys_is_said_to_be_so() {
+    use dt_settings::Setting;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let code = ["supervise", "svscan"].map(|name| sources(&root.join(name).join("src")));
+    let code = code.concat();
+    let unheeded = Setting::ALL.into_iter().filter(|setting| {
+        let name = setting.name();
+        let field = format!("settings.{}", name.replace(['-', '.'], "_"));
+        let spoken = match name {
+            "run" | "down" => format!("names::{}", name.to_uppercase()),
+            flag => format!("\"{flag}\""),
+        };
+        let literal = name != "control" && code.contains(&spoken);
+        let words = [format!("Setting::{setting:?}"), field];
+        !literal && !words.iter().any(|word| code.contains(word))
+    });
+    let page = page::service_directory();
+    let lines = page
+        .lines()
+        .skip_while(|line| *line != ".Ss Without effect as yet")
+        .take_while(|line| !line.starts_with(".Sh "));
+    let said = lines.filter_map(|line| line.strip_prefix(".Pa "));
+    let said = said.flat_map(|line| line.split(' ').filter(|word| word.len() > 1));
+    assert_eq!(
+        names(said),
+        names(unheeded.map(Setting::name)),
+        "in daemontools-service(5)"
+    );
 }
 
 /// The strings of the constants that a source file has.

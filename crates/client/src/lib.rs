@@ -2,7 +2,6 @@
 //! means, what a `supervise` tells, and waiting until that has changed.
 #![forbid(unsafe_code)]
 
-mod duration;
 pub mod look;
 mod show;
 mod signal;
@@ -10,7 +9,6 @@ mod span;
 mod target;
 pub mod vigil;
 
-pub use duration::duration;
 pub use show::{escaped, is_terminal};
 pub use signal::signal_name;
 pub use span::span;

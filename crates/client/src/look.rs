@@ -251,10 +251,18 @@ impl Phase {
             up,
             ready: up && details.is_none_or(|details| details.ready.is_some()),
             down: !up && !starting,
-            finished: !process && !without_process,
+            // Between the end of one script and the start of the next there is no
+            // process either; the details tell.
+            finished: !process && !without_process && doing.is_none_or(is_over),
             failed: state == Some(State::Failed) || doing == Some(details::State::Failed),
         }
     }
+}
+
+/// Nothing runs, and nothing that cleans up is due.
+fn is_over(doing: details::State) -> bool {
+    use details::State::{Failed, Stopped, Waiting};
+    matches!(doing, Failed | Stopped | Waiting)
 }
 
 #[cfg(test)]
@@ -325,6 +333,28 @@ mod tests {
         let started = phase(0, Some(State::Started));
         assert!(started.up && !started.down && !started.finished);
         assert!(phase(0, Some(State::Failed)).failed);
+    }
+
+    /// Between the end of `run` and the start of `stop`, `svwait -D` took a service
+    /// for finished.
+    #[test]
+    fn no_process_is_not_the_end_where_a_script_is_due() {
+        let down = Status {
+            seconds: 0,
+            nanos: 0,
+            pid: 0,
+            paused: false,
+            want: Want::Down,
+        };
+        for state in details::State::ALL {
+            let details = Details {
+                state,
+                ..Details::EMPTY
+            };
+            let phase = Phase::of(&down, Some(State::Stopped), Some(&details));
+            assert!(phase.down, "{state:?}");
+            assert_eq!(phase.finished, is_over(state), "{state:?}");
+        }
     }
 
     #[test]

@@ -45,6 +45,13 @@ impl Directory {
     }
 }
 
+impl From<OwnedFd> for Directory {
+    /// One that is open already.
+    fn from(open: OwnedFd) -> Self {
+        Self(open)
+    }
+}
+
 impl AsFd for Directory {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.0.as_fd()

@@ -27,6 +27,51 @@ pub struct Usage {
     pub system: Duration,
 }
 
+/// All that the kernel tells of a dead child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dead {
+    /// Which.
+    pub pid: Pid,
+    /// How it ended.
+    pub ending: Ending,
+    /// It dumped core.
+    pub core_dumped: bool,
+    /// The most memory that it, or a child that it waited for, ever had, in KiB.
+    pub peak_memory: u64,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// Reaps one dead child, whichever it is, without waiting; `None` where none is
+/// dead (or there is none at all).
+#[must_use]
+pub fn reap() -> Option<Dead> {
+    let mut status = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    let reaped = crate::descriptor::again(|| {
+        // SAFETY: both are valid places for the answers.
+        Errno::result(unsafe { wait4(-1, &raw mut status, libc::WNOHANG, usage.as_mut_ptr()) })
+    });
+    let pid = reaped.ok().filter(|pid| *pid > 0)?;
+    // SAFETY: all zeroes is a valid `rusage`, and the successful call has filled it.
+    let usage = unsafe { usage.assume_init() };
+    let killed = libc::WIFSIGNALED(status);
+    Some(Dead {
+        pid: Pid::from_raw(pid),
+        ending: if killed {
+            Ending::Killed(libc::WTERMSIG(status))
+        } else {
+            Ending::Exited(libc::WEXITSTATUS(status))
+        },
+        core_dumped: killed && libc::WCOREDUMP(status),
+        peak_memory: u64::try_from(usage.ru_maxrss).unwrap_or(0),
+        usage: Usage {
+            user: duration(usage.ru_utime),
+            system: duration(usage.ru_stime),
+        },
+    })
+}
+
 /// Waits for `child` to end, and gives what it cost.
 pub fn wait_with_usage(child: Pid) -> io::Result<(Ending, Usage)> {
     let mut status = 0;

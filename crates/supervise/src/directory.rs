@@ -1,16 +1,18 @@
 //! The service directory's settings, as they are now.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::path::Path;
 
 use dt_cli::Message;
-use dt_os::descriptor;
-use dt_os::file;
+use dt_os::clock::Moment;
+use dt_os::{descriptor, file, process};
 use dt_settings::{Problem, Setting, Settings};
 
 use crate::PROGRAM;
-use crate::machine::Policy;
+use crate::machine::{Needs, PACE, Policy};
+use crate::neighbours::Neighbours;
 
 /// Has all directories behave as daemontools-encore's, if it is `encore`.
 const COMPATIBLE: &str = "SUPERVISE_COMPAT";
@@ -23,24 +25,69 @@ pub(crate) struct Directory {
     encore: bool,
     settings: Settings,
     policy: Policy,
+    /// The services in the same scan directory, where this one needs some.
+    neighbours: Option<Neighbours>,
     /// Read in this turn.
     fresh: bool,
+    /// Why what is needed will never be there, as it was said.
+    hopeless: Option<&'static str>,
     /// What was said to be wrong.
     problems: Vec<Problem>,
 }
 
 impl Directory {
-    /// The one we are in.
-    pub(crate) fn here() -> Self {
+    /// The one we are in. Where it is known, `above` is the directory of all services,
+    /// and the name of this one in it.
+    pub(crate) fn here(above: Option<(file::Directory, OsString)>) -> Self {
         let encore = env::var_os(COMPATIBLE).is_some_and(|value| value == "encore");
         Self {
             held: file::Directory::open(".").ok(),
             encore,
             settings: Settings::default(),
             policy: Policy::PLAIN,
+            neighbours: above.map(|(scan, own)| Neighbours::new(scan, own)),
             fresh: false,
+            hopeless: None,
             problems: Vec::new(),
         }
+    }
+
+    const fn has_ties(&self) -> bool {
+        let present = self.settings.present;
+        present.has(Setting::Dependencies) || present.has(Setting::WaitsFor)
+    }
+
+    /// Nothing is waited for now. Should there be something to wait for after all,
+    /// it is looked at anew.
+    pub(crate) fn rest(&mut self) {
+        if let Some(neighbours) = &mut self.neighbours
+            && neighbours.watched().is_some()
+        {
+            neighbours.rest();
+            self.fresh = false;
+        }
+    }
+
+    /// The services in the same scan directory, where this one needs some.
+    pub(crate) const fn known_neighbours(&self) -> Option<&Neighbours> {
+        self.neighbours.as_ref()
+    }
+
+    fn needs(&mut self, directory: &OsStr) -> Needs {
+        let Some(held) = self.held.as_ref().filter(|_| self.has_ties()) else {
+            self.neighbours = None;
+            return Needs::Met;
+        };
+        if self.neighbours.is_none() {
+            // They have come since we began, in the directory above, for all we know.
+            let own = Path::new(directory).file_name().unwrap_or_default();
+            let above = file::Directory::open("..");
+            self.neighbours = above
+                .ok()
+                .map(|above| Neighbours::new(above, own.to_owned()));
+        }
+        let neighbours = self.neighbours.as_mut();
+        neighbours.map_or(Needs::Met, |neighbours| neighbours.look(held))
     }
 
     /// Has it read again when it is asked for next.
@@ -64,20 +111,67 @@ impl Directory {
                 (self.settings, problems) = Settings::read(held)?;
             }
             self.policy = self.derived();
+            self.tell_ties(directory);
             self.tell(directory, problems);
         }
         Ok(self.policy)
     }
 
+    /// Finds out about the services that are needed; what keeps this one from ever
+    /// starting is told, once.
+    fn tell_ties(&mut self, directory: &OsStr) {
+        let before = self.hopeless;
+        self.policy.needs = self.needs(directory);
+        self.hopeless = match self.policy.needs {
+            Needs::Failed => Some("has failed or is not there"),
+            Needs::Ring => Some("needs this one itself"),
+            Needs::Met | Needs::Unmet => None,
+        };
+        if let (Some(why), Some(neighbours)) = (self.hopeless, &self.neighbours)
+            && self.hopeless != before
+        {
+            let line = Message::new(PROGRAM, "warning").pieces(&[
+                directory,
+                " needs ".as_ref(),
+                neighbours.about(),
+                ", which ".as_ref(),
+                why.as_ref(),
+            ]);
+            let _ = descriptor::write_all(descriptor::stderr(), &line.line());
+        }
+    }
+
     fn derived(&self) -> Policy {
-        let present = self.settings.present;
+        let settings = &self.settings;
+        let present = settings.present;
+        let (delay, delay_max) = if present.has(Setting::RestartDelay) {
+            (settings.restart_delay, settings.restart_delay_max)
+        } else {
+            (PACE, PACE.max(settings.restart_delay_max))
+        };
         Policy {
             plain: !present.beyond() && !self.encore,
             start: present.has(Setting::Start),
             stop: present.has(Setting::Stop),
+            finish: present.has(Setting::Finish),
             notify: present.has(Setting::Notify),
             runless: self.is_encores() && !present.has(Setting::Run),
             fails_on_100: self.opted_in(),
+            needs: Needs::Met,
+            down: settings.down_signals,
+            reload: settings.reload_signal,
+            kill_after: settings.timeout_kill,
+            kill_group: present.has(Setting::TimeoutKillGroup),
+            finish_limit: settings.timeout_finish,
+            restart: settings.restart,
+            delay,
+            delay_max,
+            stable_after: settings.stable_after,
+            start_limit: settings.start_limit,
+            retry_after: settings.retry_after,
+            tells_ready: settings.notification_fd.is_some(),
+            up_limit: settings.timeout_up,
+            jitter: jitter(),
         }
     }
 
@@ -113,8 +207,37 @@ impl Directory {
         self.opted_in() && !self.settings.present.has(Setting::NoSetsid)
     }
 
+    /// The descriptor on which `run` says that it is ready.
+    pub(crate) const fn notification(&self) -> Option<i32> {
+        self.settings.notification_fd
+    }
+
+    /// How many deaths are kept.
+    pub(crate) const fn deaths_kept(&self) -> u16 {
+        self.settings.max_death_tally
+    }
+
+    /// How many files make no sense.
+    pub(crate) const fn problems(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// Whether `finish` is told in runit's way.
+    pub(crate) fn finish_as_runit(&self) -> bool {
+        self.settings.present.has(Setting::FinishAsRunit)
+    }
+
     /// Whether `log` is a program.
     pub(crate) fn has_log(&self) -> bool {
         self.settings.present.has(Setting::Log)
     }
+}
+
+/// Not the same in two processes at the same moment: the clock's lowest digits, and
+/// who we are.
+fn jitter() -> u8 {
+    let now = Moment::now().since(Moment::default()).subsec_nanos();
+    let own = process::own_pid().as_raw().unsigned_abs();
+    let mixed = (now ^ own.rotate_left(16)).wrapping_mul(0x9e37_79b9);
+    mixed.to_be_bytes()[0]
 }

@@ -59,11 +59,11 @@ impl Ledger {
     /// Writes `record` and what `more` there is, unless it is what was written
     /// last. One call of the system: whoever kills us finds the old one or the new
     /// one.
-    pub(crate) fn write(&mut self, record: Record, more: Option<More>) -> io::Result<()> {
+    pub(crate) fn write(&mut self, record: Record, more: Option<&More>) -> io::Result<()> {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        if self.last == Some((record, more)) {
+        if self.last == Some((record, more.copied())) {
             return Ok(());
         }
         // The first longer one goes where it leaves those before it whole.
@@ -82,7 +82,7 @@ impl Ledger {
             return Err(Errno::ENOSPC.into());
         }
         self.number = number;
-        self.last = Some((record, more));
+        self.last = Some((record, more.copied()));
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ mod files;
 mod home;
 mod ledger;
 pub mod machine;
+mod neighbours;
 pub mod notices;
 pub mod runtime;
 mod signals;
@@ -51,12 +52,13 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
 
 fn begin(dir: &OsStr) -> Result<Exit, Fatal> {
     let mut signals = watch_children(dir)?;
+    let scan = scan_directory(dir);
     file::chdir(dir).map_err(|why| fatal(&["chdir to ".as_ref(), dir], &why))?;
     let down = files::is_normally_down().map_err(|why| of_file("stat", dir, names::DOWN, &why))?;
     let want = if down { Want::Down } else { Want::Up };
 
     let place = place(dir)?;
-    let settings = settings(dir, &mut signals)?;
+    let settings = settings(dir, scan, &mut signals)?;
     files::make_directory(&place)?;
     let of_ours = |verb, name, why| of_shown(verb, &shown(dir, &place, name), &why);
     let home = Home::take(&place).map_err(|why| of_ours("acquire", "lock", why))?;
@@ -89,7 +91,8 @@ fn begin(dir: &OsStr) -> Result<Exit, Fatal> {
 fn go_on(dir: &OsStr, handed: Handed) -> Result<Exit, Fatal> {
     let mut signals = watch_children(dir)?;
     let place = place(dir)?;
-    let settings = settings(dir, &mut signals)?;
+    let own = Path::new(dir).file_name().map(OsStr::to_owned);
+    let settings = settings(dir, handed.scan.zip(own), &mut signals)?;
     let control = files::Control::with_reader(&place, handed.control)
         .map_err(|(verb, why)| of_shown(verb, &shown(dir, &place, "control"), &why))?;
     let home = Home::with_lock(&place, handed.lock)
@@ -116,6 +119,16 @@ fn go_on(dir: &OsStr, handed: Handed) -> Result<Exit, Fatal> {
     Ok(Exit::OK)
 }
 
+/// Where the services are that `dir` is one of, as seen from where we began, and
+/// its name there. The directory itself may be anywhere, with only a link there.
+fn scan_directory(dir: &OsStr) -> Option<(file::Directory, OsString)> {
+    let dir = Path::new(dir);
+    let own = dir.file_name()?;
+    let above = dir.parent().filter(|above| *above != Path::new(""));
+    let scan = file::Directory::open(above.unwrap_or(Path::new("."))).ok()?;
+    Some((scan, own.to_owned()))
+}
+
 fn watch_children(dir: &OsStr) -> Result<Signals, Fatal> {
     Signals::watch().map_err(|why| fatal(&["create pipe for ".as_ref(), dir], &why))
 }
@@ -126,8 +139,12 @@ fn place(dir: &OsStr) -> Result<Place, Fatal> {
 }
 
 /// What the directory says, and the signals obeyed that it says are to be.
-fn settings(dir: &OsStr, signals: &mut Signals) -> Result<Directory, Fatal> {
-    let mut settings = Directory::here();
+fn settings(
+    dir: &OsStr,
+    above: Option<(file::Directory, OsString)>,
+    signals: &mut Signals,
+) -> Result<Directory, Fatal> {
+    let mut settings = Directory::here(above);
     let listed = settings.policy(dir);
     listed.map_err(|why| fatal(&["list ".as_ref(), dir], &why))?;
     if settings.opted_in() {

@@ -36,7 +36,7 @@ pub trait World {
     /// `Doubted`.
     fn examine(&mut self, whose: Unit, pid: Pid) -> Event;
     /// Makes a process.
-    fn start(&mut self, whose: Unit, role: Role) -> io::Result<Pid>;
+    fn start(&mut self, state: &State, whose: Unit, role: Role) -> io::Result<Pid>;
     /// Runs `notify`; `state` is the one from which it is to be told no more.
     fn notify(&mut self, state: &State, notice: &Notice) -> io::Result<Pid>;
     /// Tells why a process could not be made.
@@ -66,6 +66,10 @@ pub trait World {
 
 /// What there is to look at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each may be so with any of the others"
+)]
 pub struct Ready {
     /// Children may have died.
     pub children: bool,
@@ -73,6 +77,10 @@ pub struct Ready {
     pub control: bool,
     /// What signals have come to say, where they are obeyed.
     pub told: &'static [Command],
+    /// The service has said that it is ready.
+    pub ready: bool,
+    /// Something may have changed about the services that it needs.
+    pub neighbours: bool,
 }
 
 /// A child that was reaped.
@@ -130,6 +138,12 @@ fn turn(
     let ready = world.wait(burial.into_iter().chain(state.deadline()).min());
     *unburied |= ready.children;
     state = bury(state, unburied, world)?;
+    if ready.ready {
+        state = settle(state, Unit::Main, Event::Ready, world)?;
+    }
+    if ready.neighbours {
+        state = settle(state, Unit::Main, Event::Neighbours, world)?;
+    }
     for command in ready.told {
         state = settle(state, Unit::Main, Event::Control(*command), world)?;
     }
@@ -228,7 +242,10 @@ fn settle_to(mut state: State, to: To, event: Event, world: &mut impl World) -> 
                 Action::Announce => world.announce(&state),
                 // It died this instant and is reaped next: nothing worth a line.
                 Action::Send(pid, signal) => drop(world.send(to.unit, pid, signal, to.group)),
-                Action::Start(role) => next = Some((to, start(to.unit, role, world))),
+                Action::SendGroup(pid, signal) => {
+                    drop(world.send(to.unit, pid, signal, true));
+                }
+                Action::Start(role) => next = Some((to, start(&state, to.unit, role, world))),
                 Action::Examine(pid) => next = Some((to, world.examine(to.unit, pid))),
                 Action::Probe => world.probe(),
                 Action::Replace => world.replace(&state),
@@ -278,7 +295,7 @@ fn step(state: &mut State, unit: Unit, event: Event, world: &mut impl World) -> 
 fn notice(unit: Unit, role: Role, action: Action) -> Option<Notice> {
     let (role, what, pid) = match action {
         Action::TellStart(pid) => (role, What::Started, pid),
-        Action::TellEnd(role, pid, outcome) => (role, ended(outcome), pid),
+        Action::TellEnd(role, pid, outcome) => (role, outcome.what(), pid),
         _ => return None,
     };
     Some(Notice {
@@ -286,15 +303,6 @@ fn notice(unit: Unit, role: Role, action: Action) -> Option<Notice> {
         what,
         pid: pid.as_raw().unsigned_abs(),
     })
-}
-
-fn ended(outcome: Outcome) -> What {
-    let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
-    match outcome {
-        Outcome::Exited(code) => What::Exited(byte(code)),
-        Outcome::Killed(signal) => What::Killed(byte(signal)),
-        Outcome::Unknown => What::Gone,
-    }
 }
 
 /// The service or the log is done; gives who goes next, or `None` to exit. What
@@ -338,8 +346,8 @@ fn give_notices(state: &mut State, world: &mut impl World) {
     }
 }
 
-fn start(unit: Unit, role: Role, world: &mut impl World) -> Event {
-    match world.start(unit, role) {
+fn start(state: &State, unit: Unit, role: Role, world: &mut impl World) -> Event {
+    match world.start(state, unit, role) {
         Ok(pid) => Event::Started(pid),
         Err(why) => {
             world.warn_of_failed_start(&why);

@@ -5,15 +5,19 @@ use std::time::Duration;
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_service::deaths::Role;
-use dt_service::record::{Helper, LogRecord, More};
+use dt_service::details::Reason as Reasons;
+use dt_service::record::{Counts, Helper, LogRecord, More};
 use dt_service::{Incarnation, Record, Want};
 
-use crate::machine::{Event, LOOK, Machine, Outcome, PACE, Policy, Process, Reason};
+use crate::machine::{Event, LOOK, Machine, Outcome, Policy, Pressure, Process, Reason};
 use crate::state::State;
 
 /// The longest that a record may put a start off: it is never more, unless the
 /// record is nonsense.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// The same where a setting may say how long.
+const LONGEST_DELAY: Duration = Duration::from_hours(50 * 24);
 
 /// What has become of a process on record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +81,11 @@ pub struct Noted {
 #[must_use]
 pub fn noted(machine: &Machine, service: Option<Incarnation>) -> Noted {
     let not_before = match machine.process {
-        Process::Waiting { until, .. } if machine.role != Role::Stop => {
+        Process::Waiting {
+            why: Reason::Dependency,
+            ..
+        } => machine.not_before,
+        Process::Waiting { until, .. } if !matches!(machine.role, Role::Stop | Role::Finish) => {
             until.max(machine.not_before)
         }
         Process::Waiting { .. }
@@ -98,12 +106,12 @@ pub fn noted(machine: &Machine, service: Option<Incarnation>) -> Noted {
 
 /// The same once the start that is due has been made at the moment `at`.
 #[must_use]
-pub fn started(service: Incarnation, at: Moment) -> Noted {
+pub fn started(service: Incarnation, at: Moment, spacing: Duration) -> Noted {
     Noted {
         service: Some(service),
         paused: false,
         due: false,
-        not_before: at.plus(PACE).since(Moment::default()),
+        not_before: at.plus(spacing).since(Moment::default()),
     }
 }
 
@@ -161,6 +169,7 @@ pub fn more(
         && state.notices.is_idle()
         && !main.failed
         && main.role == Role::Run
+        && main.pressure == Pressure::default()
     {
         return None;
     }
@@ -177,8 +186,52 @@ pub fn more(
         failed: main.failed,
         log,
         notify: running,
+        cause: main.cause,
+        counts: counts(main),
         notices: state.notices.queue,
     })
+}
+
+fn counts(main: &Machine) -> Counts {
+    let reading = |moment: Moment| moment.since(Moment::default());
+    let perhaps = |moment: Option<Moment>| moment.map_or(Duration::ZERO, reading);
+    Counts {
+        stable_at: reading(main.stable_at),
+        early: main.early,
+        counted_from: reading(main.counted_from),
+        starts: main.starts,
+        ended: main
+            .ended
+            .map(|(pid, how)| (pid.as_raw().unsigned_abs(), how.what())),
+        ready: main.ready,
+        up_by: perhaps(main.up_by),
+        sent: main.pressure.sent,
+        next: perhaps(main.pressure.next),
+        kill: perhaps(main.pressure.kill),
+    }
+}
+
+/// `machine` with what was counted.
+fn with_counts(machine: Machine, counts: &Counts) -> Machine {
+    let perhaps = |reading: Duration| (reading != Duration::ZERO).then_some(Moment::at(reading));
+    let number = |pid: u32| Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX));
+    Machine {
+        stable_at: Moment::at(counts.stable_at),
+        early: counts.early,
+        counted_from: Moment::at(counts.counted_from),
+        starts: counts.starts,
+        ended: counts
+            .ended
+            .map(|(pid, what)| (number(pid), Outcome::of(what))),
+        ready: counts.ready,
+        up_by: perhaps(counts.up_by),
+        pressure: Pressure {
+            sent: counts.sent,
+            next: perhaps(counts.next),
+            kill: perhaps(counts.kill),
+        },
+        ..machine
+    }
 }
 
 /// The state to go on from, where there is one; `None` is to begin as if there
@@ -195,15 +248,24 @@ pub fn more(
 pub fn resumed(
     record: &Record,
     more: Option<&More>,
+    policy: &Policy,
     fate: Fate,
     now: Moment,
 ) -> Option<(Machine, Event)> {
-    let not_before = Moment::at(record.not_before).min(now.plus(LONGEST_WAIT));
+    let longest = if more.is_some() {
+        LONGEST_DELAY
+    } else {
+        LONGEST_WAIT
+    };
+    let not_before = Moment::at(record.not_before).min(now.plus(longest));
     let paused = record.paused;
     let goes_on = more.is_some_and(|more| more.up || more.role != Role::Run);
+    // Who was to exit does not come back for nothing.
+    let goes_on = goes_on && (!record.leaving || policy.stop || policy.finish);
     let mut event = Event::Boot;
-    // What brings a service down is not paced.
-    let due = if more.is_some_and(|more| more.role == Role::Stop) {
+    // What follows a death is not paced.
+    let tidies = |more: &More| matches!(more.role, Role::Stop | Role::Finish);
+    let due = if more.is_some_and(tidies) {
         now
     } else {
         not_before
@@ -236,8 +298,11 @@ pub fn resumed(
         leaving: record.leaving,
         up: more.map_or(record.service.is_some(), |more| more.up),
         failed: more.is_some_and(|more| more.failed),
+        cause: more.map_or(Reasons::None, |more| more.cause),
         not_before,
+        ..Machine::new(record.want)
     };
+    let machine = more.map_or(machine, |more| with_counts(machine, &more.counts));
     Some((machine, event))
 }
 
@@ -266,7 +331,7 @@ pub fn resumed_log(log: &LogRecord, fate: Fate, now: Moment) -> Machine {
         since_boot: log.since_boot,
         not_before: log.not_before,
     };
-    let resumed = resumed(&record, None, fate, now);
+    let resumed = resumed(&record, None, &Policy::PLAIN, fate, now);
     resumed.map_or(Machine::new(log.want), |(machine, _)| machine)
 }
 

@@ -7,11 +7,12 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use dt_os::Errno;
 use dt_os::exec::Image;
+use dt_os::file::Directory;
 use dt_os::{descriptor, startup};
 
 /// Second argument of one that takes over, first of one that is asked; the version
@@ -37,6 +38,8 @@ pub(crate) struct Handed {
     pub(crate) ok: File,
     /// The log's pipe, where there is one.
     pub(crate) pipe: Option<(File, File)>,
+    /// The scan directory, where something in it is needed.
+    pub(crate) scan: Option<Directory>,
 }
 
 /// What the arguments say; `None` where that is nothing.
@@ -59,16 +62,26 @@ const _: () = assert!(dt_service::Record::VERSION == 1);
 const _: () = assert!(dt_service::record::More::VERSION == 2);
 
 fn handed(numbers: &OsStr) -> Option<Handed> {
-    let mut numbers = numbers.to_str()?.split(',').map(str::parse::<RawFd>);
-    let mut number = || numbers.next()?.ok();
-    let mut file = || Some(File::from(descriptor::left_to_us(number()?).ok()?));
+    let numbers = numbers.to_str()?.split(',').map(str::parse::<RawFd>);
+    let mut left = Vec::new();
+    for number in numbers {
+        left.push(descriptor::left_to_us(number.ok()?).ok()?);
+    }
+    let mut left = left.into_iter();
+    let mut file = || left.next().map(File::from);
     let (lock, control, ok) = (file()?, file()?, file()?);
-    let pipe = file().zip(file());
+    // Three, and then two of the pipe, or one of the scan directory, or all of them.
+    let pipe = if left.len() >= 2 {
+        left.next().map(File::from).zip(left.next().map(File::from))
+    } else {
+        None
+    };
     Some(Handed {
         lock,
         control,
         ok,
         pipe,
+        scan: left.next().map(Directory::from),
     })
 }
 
@@ -79,7 +92,11 @@ pub(crate) fn question(version: u8) -> io::Result<Image> {
 }
 
 /// Becomes that program; gives the reason where it cannot.
-pub(crate) fn become_installed(directory: &OsStr, version: u8, kept: &[&File]) -> io::Error {
+pub(crate) fn become_installed(
+    directory: &OsStr,
+    version: u8,
+    kept: &[BorrowedFd<'_>],
+) -> io::Error {
     let numbers = kept.iter().map(|file| file.as_raw_fd().to_string());
     let numbers = numbers.collect::<Vec<_>>().join(",");
     let takes_over = format!("{TAKES_OVER}{version}");

@@ -82,7 +82,7 @@ impl World for Scripted {
         Event::Doubted(pid)
     }
 
-    fn start(&mut self, _whose: Unit, _role: Role) -> io::Result<Pid> {
+    fn start(&mut self, _state: &State, _whose: Unit, _role: Role) -> io::Result<Pid> {
         self.call()?;
         assert_eq!(self.alive, None, "a second copy");
         self.pids += 1;
@@ -138,6 +138,8 @@ impl World for Scripted {
             children: turn.death,
             control: !turn.control.is_empty(),
             told: &[],
+            ready: false,
+            neighbours: false,
         }
     }
 

@@ -2,7 +2,6 @@
 //! that it can get into.
 #![expect(
     clippy::unwrap_used,
-    clippy::trivially_copy_pass_by_ref,
     clippy::large_types_passed_by_value,
     reason = "a test that cannot go on panics"
 )]
@@ -17,7 +16,10 @@ use dt_os::signals::Signal;
 use dt_service::deaths::Role;
 use dt_service::record::More;
 use dt_service::{Command, Incarnation, Record, Want};
-use supervise::machine::{Action, Actions, Event, Machine, Outcome, PACE, Policy, Process, Reason};
+use dt_settings::StartLimit;
+use supervise::machine::{
+    Action, Actions, Event, Machine, Needs, Outcome, PACE, Policy, Process, Reason,
+};
 use supervise::state::State;
 use supervise::takeover::{self, Fate};
 
@@ -33,8 +35,33 @@ const FULL: Policy = Policy {
     start: true,
     stop: true,
     notify: true,
-    runless: false,
     fails_on_100: true,
+    // No death is too early: that is looked at by itself.
+    stable_after: Duration::ZERO,
+    ..Policy::PLAIN
+};
+
+/// With `finish`, and a kill some time after TERM.
+const FINISHING: Policy = Policy {
+    finish: true,
+    start: false,
+    notify: false,
+    kill_after: Some(Duration::from_millis(510)),
+    finish_limit: Some(Duration::from_millis(510)),
+    ..FULL
+};
+
+/// With a limit to starts, and another try after that.
+const LIMITED: Policy = Policy {
+    start: false,
+    stop: false,
+    notify: false,
+    start_limit: Some(StartLimit {
+        starts: 2,
+        within: Duration::from_secs(2),
+    }),
+    retry_after: Some(Duration::from_secs(2)),
+    ..FULL
 };
 
 const DONE: Outcome = Outcome::Exited(0);
@@ -56,6 +83,8 @@ fn events(policy: &Policy) -> Vec<Event> {
         Event::Died(STRANGER, DONE),
         Event::Proven(OURS),
         Event::Doubted(OURS),
+        Event::Ready,
+        Event::Neighbours,
         Event::Upgrade,
         Event::Probed,
         Event::Due,
@@ -77,8 +106,13 @@ fn event_name(event: Event) -> String {
         Event::Started(_) => "Started".to_owned(),
         Event::Proven(_) => "Proven".to_owned(),
         Event::Doubted(_) => "Doubted".to_owned(),
-        other
-        @ (Event::Boot | Event::StartFailed | Event::Upgrade | Event::Probed | Event::Due) => {
+        other @ (Event::Boot
+        | Event::StartFailed
+        | Event::Upgrade
+        | Event::Probed
+        | Event::Ready
+        | Event::Neighbours
+        | Event::Due) => {
             format!("{other:?}")
         }
     }
@@ -87,6 +121,9 @@ fn event_name(event: Event) -> String {
 fn action_name(action: Action) -> String {
     match action {
         Action::Send(_, signal) => signal.as_str().trim_start_matches("SIG").to_owned(),
+        Action::SendGroup(_, signal) => {
+            format!("group {}", signal.as_str().trim_start_matches("SIG"))
+        }
         Action::Examine(_) => "Examine".to_owned(),
         Action::Start(Role::Run) => "Start".to_owned(),
         Action::Start(role) => format!("Start({})", role.word()),
@@ -110,6 +147,8 @@ fn state_name(state: &Machine) -> String {
         Process::Waiting { until, why } => {
             let why = match why {
                 Reason::Pace => "pace".to_owned(),
+                Reason::Retry => "retry".to_owned(),
+                Reason::Dependency => "dependency".to_owned(),
                 Reason::ForkFailed { failures } => format!("fork failed {failures}x"),
             };
             format!("Waiting {:.2}s ({why})", seconds(until))
@@ -136,6 +175,12 @@ fn state_name(state: &Machine) -> String {
     }
     if state.failed {
         name.push_str(" failed");
+    }
+    if state.starts != 0 {
+        let _ = write!(name, " {} starts", state.starts);
+    }
+    if let Some(kill) = state.pressure.kill {
+        let _ = write!(name, " killed in {:.2}s", seconds(kill));
     }
     let too_soon = state.not_before > NOW;
     if too_soon && !matches!(state.process, Process::Waiting { .. }) {
@@ -185,8 +230,8 @@ fn states_of_the_page() -> Vec<Machine> {
                     want,
                     leaving,
                     up: process.pid().is_some(),
-                    failed: false,
                     not_before,
+                    ..Machine::new(want)
                 };
                 if makes_sense(&state) {
                     states.push(state);
@@ -198,7 +243,7 @@ fn states_of_the_page() -> Vec<Machine> {
 }
 
 /// The same where there is more to a service than `run`.
-fn states_of_the_second_page() -> Vec<Machine> {
+fn states_of_the_second_page(roles: &[Role]) -> Vec<Machine> {
     let waiting = Process::Waiting {
         until: NOW,
         why: Reason::ForkFailed { failures: 1 },
@@ -217,7 +262,7 @@ fn states_of_the_second_page() -> Vec<Machine> {
         ..Machine::new(Want::Neither)
     };
     states.extend([Machine::new(Want::Down), failed, started]);
-    for role in [Role::Start, Role::Run, Role::Stop] {
+    for role in roles.iter().copied() {
         for process in [waiting, running] {
             for want in [Want::Up, Want::Down, Want::Neither] {
                 for leaving in [false, true] {
@@ -227,8 +272,9 @@ fn states_of_the_second_page() -> Vec<Machine> {
                         want,
                         leaving,
                         up: role != Role::Start,
-                        failed: false,
                         not_before: NOW,
+                        ended: (role == Role::Finish).then_some((OURS, DONE)),
+                        ..Machine::new(want)
                     };
                     if makes_sense(&state) {
                         states.push(state);
@@ -240,12 +286,48 @@ fn states_of_the_second_page() -> Vec<Machine> {
     states
 }
 
+fn states_that_wait_for_others() -> Vec<Machine> {
+    let waiting = Machine {
+        process: Process::Waiting {
+            until: NOW,
+            why: Reason::Dependency,
+        },
+        role: Role::Start,
+        ..Machine::new(Want::Up)
+    };
+    vec![Machine::new(Want::Up), waiting]
+}
+
+fn states_at_the_limit() -> Vec<Machine> {
+    let running = Process::Running {
+        pid: OURS,
+        paused: false,
+    };
+    let retrying = Process::Waiting {
+        until: NOW,
+        why: Reason::Retry,
+    };
+    let up = Machine {
+        process: running,
+        up: true,
+        starts: 2,
+        counted_from: NOW,
+        ..Machine::new(Want::Up)
+    };
+    let failed = Machine {
+        process: retrying,
+        failed: true,
+        ..Machine::new(Want::Up)
+    };
+    vec![up, failed]
+}
+
 /// Leaves out what cannot be, which the exploration below shows.
 fn makes_sense(state: &Machine) -> bool {
     match state.process {
         Process::Down => !state.leaving && (state.want != Want::Up || state.not_before == NOW),
         Process::Waiting { .. } | Process::Starting { .. } => {
-            state.want != Want::Down || state.role == Role::Stop
+            state.want != Want::Down || matches!(state.role, Role::Stop | Role::Finish)
         }
         Process::Running { .. } | Process::Doubtful { .. } => true,
     }
@@ -258,14 +340,25 @@ fn page() -> String {
     );
     add_states(&mut page, states_of_the_page(), &Policy::PLAIN);
     page.push_str("\n# With start, stop and notify, and failing by exit code 100.\n");
-    add_states(&mut page, states_of_the_second_page(), &FULL);
+    let roles = [Role::Start, Role::Run, Role::Stop];
+    add_states(&mut page, states_of_the_second_page(&roles), &FULL);
     page.push_str("\n# The same, with no run.\n");
     let runless = Policy {
         runless: true,
         ..FULL
     };
-    let some = states_of_the_second_page().into_iter();
-    add_states(&mut page, some.take(12).collect(), &runless);
+    add_states(&mut page, states_of_the_second_page(&roles[..1]), &runless);
+    page.push_str("\n# With finish and stop, and a kill 0.51 s after TERM.\n");
+    let roles = [Role::Run, Role::Finish];
+    add_states(&mut page, states_of_the_second_page(&roles), &FINISHING);
+    page.push_str("\n# Where three starts in 2 s are too many, and another try after that.\n");
+    add_states(&mut page, states_at_the_limit(), &LIMITED);
+    page.push_str("\n# While a service that is needed is not ready.\n");
+    let unmet = Policy {
+        needs: Needs::Unmet,
+        ..FULL
+    };
+    add_states(&mut page, states_that_wait_for_others(), &unmet);
     page
 }
 
@@ -422,7 +515,7 @@ impl Reality {
             (Role::Start, DONE) => Come::Up,
             (Role::Start, Outcome::Unknown) => Come::Perhaps,
             (Role::Start, _) => Come::Down,
-            _ if given_up => Come::Down,
+            (Role::Run | Role::Stop, _) if given_up => Come::Down,
             _ => self.come,
         };
     }
@@ -452,7 +545,11 @@ impl Reality {
         while let Some(event) = next.take() {
             let actions: Actions;
             let doubtful = matches!(self.machine.process, Process::Doubtful { .. });
-            (self.machine, actions) = self.machine.step(event, at, &self.policy);
+            let mut policy = self.policy;
+            if policy.needs == Needs::Unmet && world.kind {
+                policy.needs = Needs::Met;
+            }
+            (self.machine, actions) = self.machine.step(event, at, &policy);
             if world.killed() {
                 return End::Killed(self);
             }
@@ -480,6 +577,7 @@ impl Reality {
                     | Action::TellStart(_)
                     | Action::TellEnd(..)
                     | Action::Announce
+                    | Action::SendGroup(..)
                     | Action::Probe => {}
                     // As a kill without one, but that the next begins at once.
                     Action::Replace => return End::Killed(self),
@@ -515,6 +613,10 @@ impl Reality {
                 None
             }
             Role::Start => Some(1),
+            Role::Finish => {
+                assert!(self.machine.ended.is_some(), "nobody has died");
+                None
+            }
             _ => {
                 let ready = self.come == Come::Up || !self.policy.start;
                 assert!(ready, "runs without having been started");
@@ -533,6 +635,7 @@ impl Reality {
         self.come = match role {
             Role::Stop => Come::Down,
             Role::Start => Come::Perhaps,
+            Role::Finish => self.come,
             _ => Come::Up,
         };
         if let Some(place) = place {
@@ -540,7 +643,7 @@ impl Reality {
         }
         self.alive = Some(OURS);
         self.role = role;
-        let started = takeover::started(SERVICE, at);
+        let started = takeover::started(SERVICE, at, PACE);
         self.more = self.more.map(takeover::more_started);
         self.record = Record {
             service: started.service,
@@ -580,7 +683,8 @@ impl Reality {
         };
         let killed = self.machine;
         let (record, more) = (self.record, self.more);
-        let resumed = fates.map(|fate| takeover::resumed(&record, more.as_ref(), fate, at));
+        let resumed =
+            fates.map(|fate| takeover::resumed(&record, more.as_ref(), &self.policy, fate, at));
         if self.alive.is_none() && record.service.is_some() {
             // Nobody heard how it ended.
             self.come = match self.role {
@@ -623,7 +727,8 @@ impl Reality {
             Process::Waiting { until, .. } => {
                 assert_eq!(machine.deadline(), Some(until), "a wait without an end");
                 assert!(until.since(at) <= Duration::from_mins(1), "too long a wait");
-                let wanted = machine.want != Want::Down || machine.role == Role::Stop;
+                let wanted =
+                    machine.want != Want::Down || matches!(machine.role, Role::Stop | Role::Finish);
                 assert!(wanted, "waits for what is not wanted");
                 assert_eq!(self.alive, None, "lost sight of");
             }
@@ -645,8 +750,19 @@ impl Reality {
         {
             *until = shift(*until);
         }
-        let not_before = shift(Moment::at(self.record.not_before));
-        self.record.not_before = not_before.since(Moment::default());
+        let machine = &mut self.machine;
+        machine.stable_at = EPOCH;
+        machine.counted_from = if machine.starts == 0 {
+            EPOCH
+        } else {
+            Moment::at(EPOCH.since(Moment::at(at.since(machine.counted_from))))
+        };
+        machine.up_by = machine.up_by.map(shift);
+        machine.pressure.next = machine.pressure.next.map(shift);
+        machine.pressure.kill = machine.pressure.kill.map(shift);
+        let noted = takeover::noted(&self.machine, self.record.service);
+        self.record = noted.in_record(&self.machine, self.record);
+        self.more = takeover::more(&State::new(self.machine), &self.policy, None, None);
         if self.alive.is_none() && self.record.service.is_none() {
             // What it was is all the same.
             self.role = Role::Run;
@@ -680,6 +796,8 @@ fn possible(reality: &Reality) -> Vec<Event> {
     let rest = [
         Event::Boot,
         Event::Due,
+        Event::Ready,
+        Event::Neighbours,
         Event::Started(STRANGER),
         Event::StartFailed,
         Event::Proven(STRANGER),
@@ -735,6 +853,25 @@ fn nor_with_start_and_stop() {
 }
 
 #[test]
+fn nor_with_finish_and_a_kill() {
+    explore_so_far(FINISHING, 2500);
+}
+
+/// As far as it goes in reasonable time.
+#[test]
+fn nor_with_a_limit_to_starts() {
+    explore_so_far(LIMITED, 1500);
+}
+
+/// What a service needs may come and go, which is as if it were unkind.
+#[test]
+fn nor_while_something_is_needed() {
+    for needs in [Needs::Unmet, Needs::Failed, Needs::Ring] {
+        explore_so_far(Policy { needs, ..FULL }, 2000);
+    }
+}
+
+#[test]
 fn nor_with_one_of_them_or_without_run() {
     let [only_start, only_stop, runless] = [FULL; 3];
     explore(Policy {
@@ -752,6 +889,10 @@ fn nor_with_one_of_them_or_without_run() {
 }
 
 fn explore(policy: Policy) {
+    explore_so_far(policy, usize::MAX);
+}
+
+fn explore_so_far(policy: Policy, most: usize) {
     let mut seen = HashSet::new();
     let mut ahead = VecDeque::new();
     let mut visit = |reality: Option<Reality>, ahead: &mut VecDeque<_>| {
@@ -768,7 +909,11 @@ fn explore(policy: Policy) {
         }
     }
     let mut steps = 0_u32;
-    while let Some(reality) = ahead.pop_front() {
+    let mut visited = 0;
+    while let Some(reality) = ahead.pop_front()
+        && visited < most
+    {
+        visited += 1;
         for (event, wait) in possible(&reality)
             .into_iter()
             .flat_map(|event| STEPS.map(|wait| (event, wait)))
@@ -783,6 +928,10 @@ fn explore(policy: Policy) {
                 }
             }
         }
+    }
+    if policy.needs != Needs::Met {
+        assert!(seen.len() > 1, "only {} states", seen.len());
+        return;
     }
     // It did go somewhere: paced, failed up to the longest wait, paused, leaving.
     assert!(seen.len() > 100, "only {} states", seen.len());
@@ -895,4 +1044,94 @@ fn end_of(letters: &str, want: Want) -> &'static str {
         (Some(_), false, _) => "up",
         (None, ..) => "down",
     }
+}
+
+/// Each early death doubles what is between two starts, up to the longest; a service
+/// that has lived long enough begins anew.
+#[test]
+fn starts_are_further_apart_after_each_early_death() {
+    let policy = Policy {
+        plain: false,
+        delay: Duration::from_secs(2),
+        delay_max: Duration::from_secs(10),
+        stable_after: Duration::from_mins(1),
+        jitter: 255,
+        ..Policy::PLAIN
+    };
+    let mut reality = Reality::with(Want::Up, policy);
+    reality = reality.settle(Event::Boot, EPOCH, true).unwrap();
+    let mut waits = Vec::new();
+    let mut at = EPOCH;
+    for _ in 0..5 {
+        reality = reality.settle(Event::Died(OURS, DONE), at, true).unwrap();
+        let until = reality.machine.deadline().unwrap();
+        waits.push(until.since(at).as_secs());
+        at = until;
+        reality = reality.settle(Event::Due, at, true).unwrap();
+    }
+    assert_eq!(waits, [2, 4, 8, 10, 10]);
+    at = at.plus(Duration::from_mins(1));
+    reality = reality.settle(Event::Died(OURS, DONE), at, true).unwrap();
+    assert_eq!(
+        reality.alive,
+        Some(OURS),
+        "at once, and as if for the first time"
+    );
+    reality = reality.settle(Event::Died(OURS, DONE), at, true).unwrap();
+    assert_eq!(reality.machine.deadline().unwrap().since(at).as_secs(), 2);
+}
+
+#[test]
+fn the_spacing_is_never_shorter_than_the_delay_whatever_the_chance() {
+    let mut policy = Policy {
+        delay: Duration::from_secs(1),
+        delay_max: Duration::from_secs(100),
+        ..Policy::PLAIN
+    };
+    for jitter in 0..=u8::MAX {
+        policy.jitter = jitter;
+        for early in 0..=u8::MAX {
+            let spacing = policy.spacing(early);
+            assert!((policy.delay..=policy.delay_max).contains(&spacing));
+        }
+    }
+}
+
+#[test]
+fn down_signals_go_out_in_order_and_at_last_the_kill() {
+    let policy = Policy {
+        plain: false,
+        down: dt_settings::value::down_signals(b"QUIT 3s TERM 2s INT").unwrap(),
+        kill_after: Some(Duration::from_secs(10)),
+        ..Policy::PLAIN
+    };
+    let mut machine = Reality::with(Want::Up, policy)
+        .settle(Event::Boot, EPOCH, true)
+        .unwrap()
+        .machine;
+    let mut sent = Vec::new();
+    let mut at = EPOCH;
+    let mut event = Event::Control(Command::Down);
+    loop {
+        let actions;
+        (machine, actions) = machine.step(event, at, &policy);
+        for action in actions.into_iter().flatten() {
+            if let Action::Send(_, signal) = action {
+                sent.push((at.since(EPOCH).as_secs(), signal));
+            }
+        }
+        event = Event::Due;
+        let Some(deadline) = machine.deadline() else {
+            break;
+        };
+        at = deadline;
+    }
+    let expected = [
+        (0, Signal::SIGQUIT),
+        (0, Signal::SIGCONT),
+        (3, Signal::SIGTERM),
+        (5, Signal::SIGINT),
+        (10, Signal::SIGKILL),
+    ];
+    assert_eq!(sent, expected);
 }

@@ -8,6 +8,7 @@ use dt_cli::getopt::{Opt, Options};
 use dt_cli::{Exit, Fatal, Message};
 use dt_client::vigil::Goal;
 use dt_service::Command;
+use dt_settings::value;
 
 /// The letters of daemontools 0.76, then encore's, then those that remember.
 const LETTERS: &str = "udopchaitkxq12w+=LlDUQ";
@@ -198,7 +199,7 @@ impl Plan {
             let goal = goal_of(goal);
             self.wait = Some(goal.ok_or_else(|| wrong("--wait=up, ready, down or restart"))?);
         } else if let Some(time) = word.strip_prefix(b"--timeout=") {
-            let time = dt_client::duration(time);
+            let time = value::duration(time).ok();
             self.timeout = Some(time.ok_or_else(|| wrong("--timeout=500ms, 5s, 2m or 1h"))?);
         } else {
             return Ok(false);

@@ -461,3 +461,26 @@ fn on_a_terminal_the_line_is_the_same_in_colour() {
     let expected = format!("\u{1b}[32m{text}\u{1b}[0m\r\n");
     assert_eq!(String::from_utf8(coloured).unwrap(), expected);
 }
+
+/// Where s6 is installed its own usage line says which fields there are.
+#[test]
+fn every_field_of_s6_is_known() {
+    if is_original() {
+        return;
+    }
+    let Ok(usage) = std::process::Command::new("s6-svstat").output() else {
+        eprintln!("every_field_of_s6_is_known: skipped, no s6-svstat");
+        return;
+    };
+    let usage = String::from_utf8(usage.stderr).unwrap();
+    let fields = usage.split("-o ").nth(1).unwrap();
+    let fields = fields.split_whitespace().next().unwrap();
+    assert!(fields.split(',').count() >= 13, "{usage}");
+    let scratch = Scratch::new();
+    let _ok = supervised(&scratch, "d");
+    scratch.file("d/supervise/status", record(9, false, Want::Up));
+    let outcome = run(&scratch, &["-o", fields, "d"]);
+    assert_eq!((outcome.code, outcome.stderr), (0, vec![]));
+    let values = String::from_utf8(outcome.stdout).unwrap();
+    assert_eq!(values.split_whitespace().count(), fields.split(',').count());
+}

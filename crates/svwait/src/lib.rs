@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use dt_cli::getopt::{Opt, Options};
 use dt_cli::{Exit, Fatal, Message};
+use dt_client::targets;
 use dt_client::vigil::{self, Goal, Standing, Vigil};
-use dt_client::{duration, targets};
 use dt_os::clock::Moment;
 use dt_os::file::Directory;
+use dt_settings::value;
 
 const USAGE: &str = "svwait [ -U | -u | -d | -D | -r | -R ] [ -a | -o ] [ -t timeout ] dir ...";
 
@@ -104,7 +105,7 @@ fn usage() -> Fatal {
 
 fn time_of(text: &OsStr) -> Result<Duration, Fatal> {
     use std::os::unix::ffi::OsStrExt;
-    duration(text.as_bytes()).ok_or_else(usage)
+    value::duration(text.as_bytes()).map_err(|_| usage())
 }
 
 /// Has the kernel tell of all the directories.

@@ -8,9 +8,12 @@ use dt_os::incarnation;
 use dt_os::process::Pid;
 use dt_service::deaths::{Death, Ending, Role};
 use dt_service::details::Details;
-use dt_service::{Place, StatusFile};
+use dt_service::{Place, StatusFile, Want};
 
 use crate::run_file::{self, RunFile};
+
+/// What lives for less does not do what it is there for.
+const BRIEF: Duration = Duration::from_secs(10);
 
 /// Whether somebody looks after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub(crate) enum Keeper {
     Unknown(&'static str),
 }
 
-/// Deaths of `run` in the last minute.
+/// Deaths of `run` in the last minute, of those that had not lived for long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lately {
     pub(crate) deaths: usize,
@@ -99,8 +102,9 @@ impl Evidence {
     }
 
     /// It is started again and again.
-    pub(crate) const fn keeps_dying(&self) -> bool {
-        self.lately.deaths >= 3 && self.age < 60
+    pub(crate) fn keeps_dying(&self) -> bool {
+        let wanted = self.file.is_some_and(|file| file.main.want == Want::Up);
+        wanted && self.lately.deaths >= 3 && self.age < 60
     }
 
     /// How its last process ended, and how long that had lived.
@@ -131,9 +135,9 @@ fn keeper(place: &Place) -> (Keeper, Option<StatusFile>) {
 
 fn lately(deaths: &[Death]) -> Lately {
     let now = dt_tai::from_unix(UnixTime::now().secs, 0).0.0;
-    let recent = deaths
-        .iter()
-        .filter(|death| death.role == Role::Run && now.abs_diff(death.at.0) <= 60);
+    let recent = deaths.iter().filter(|death| {
+        death.role == Role::Run && death.uptime < BRIEF && now.abs_diff(death.at.0) <= 60
+    });
     Lately {
         deaths: recent.count(),
     }

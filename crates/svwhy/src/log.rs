@@ -53,7 +53,7 @@ fn open_logs(pid: u32) -> Vec<PathBuf> {
 }
 
 fn last_line(name: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut file: File = How::READ.open(name)?;
+    let mut file: File = How::READ.no_follow().open(name)?;
     let facts = file.metadata()?;
     if !facts.is_file() {
         return Ok(None);

@@ -195,12 +195,17 @@ fn by_reason(evidence: &Evidence, details: &Details) -> Option<String> {
         Reason::Permanent => {
             "failed: run exited 100, which means that trying again will not help".to_owned()
         }
-        Reason::StartLimit => format!(
-            "failed after {} in {}; {}",
-            deaths(details.recent_deaths),
-            span(details.death_window.as_secs()),
-            end(evidence)
-        ),
+        Reason::StartLimit => {
+            let window = span(details.death_window.as_secs());
+            match details.recent_deaths {
+                0 => format!("failed: too many deaths in {window}; {}", end(evidence)),
+                count => format!(
+                    "failed after {} in {window}; {}",
+                    deaths(count),
+                    end(evidence)
+                ),
+            }
+        }
         Reason::NotReady => "failed: it did not tell in time that it is ready".to_owned(),
         Reason::FinishSaidSo => "down: finish exited 125, which means not again".to_owned(),
         Reason::NoRestart => format!(
@@ -325,6 +330,13 @@ mod tests {
              run is not executable"
         );
         assert!(!evidence.is_well());
+        // Told to stay down, it no longer does.
+        let down = Evidence {
+            run: RunFile::Fine,
+            file: plain(0, Want::Down).file,
+            ..evidence.clone()
+        };
+        assert!(of(&down).starts_with("down for 0s: told to go down"));
         assert!(plain(7, Want::Up).is_well());
     }
 

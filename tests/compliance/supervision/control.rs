@@ -27,8 +27,8 @@ const STATES: &[State] = &[
     ("has run once", true, Manners::Dies, b"ot"),
 ];
 
-/// The bytes that mean nothing, all at once.
-const UNKNOWN: &[u8] = b"q12w+=Llz!U\0\n \x80\xff-";
+/// The bytes that mean nothing, or nothing by themselves, all at once.
+const UNKNOWN: &[u8] = b"+=Llz!U\0\n \x80\xff-";
 
 fn one_byte(case: &mut Case, state: &State, bytes: &[u8]) {
     let (name, down, manners, before) = state;

@@ -4,6 +4,7 @@ use super::{Incarnation, Record, process, put_process};
 use crate::Want;
 use crate::codec::{Fields, Slot, time};
 use crate::deaths::Role;
+use crate::details::Reason;
 
 /// What is on record besides a [`Record`] where a service is more than a `run`
 /// that is started again and again: version 2.
@@ -19,9 +20,39 @@ pub struct More {
     pub log: Option<LogRecord>,
     /// The program `notify` that is running.
     pub notify: Option<Helper>,
+    /// Why the service failed, or is or was stopped, if it was not by command.
+    pub cause: Reason,
+    /// What counts about its deaths and its end.
+    pub counts: Counts,
     /// What it is to be told next, in order; after the first `None` there is
     /// nothing.
     pub notices: [Option<Notice>; More::NOTICES],
+}
+
+/// What a service has behind it and before it. Moments are readings of
+/// `CLOCK_MONOTONIC`; zero is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Counts {
+    /// A death before this moment is an early one.
+    pub stable_at: Duration,
+    /// Early deaths in a row.
+    pub early: u8,
+    /// When the starts began that are counted.
+    pub counted_from: Duration,
+    /// Starts since then.
+    pub starts: u16,
+    /// The process whose death is being tidied up after, and that death.
+    pub ended: Option<(u32, What)>,
+    /// The process has said that it is ready.
+    pub ready: bool,
+    /// By when it has to.
+    pub up_by: Duration,
+    /// Signals that it has been sent so that it ends.
+    pub sent: u8,
+    /// When it is sent the next.
+    pub next: Duration,
+    /// When it is killed.
+    pub kill: Duration,
 }
 
 /// A log's share of the record; its fields mean what those of [`Record`] do.
@@ -116,6 +147,19 @@ impl More {
         failed: false,
         log: None,
         notify: None,
+        cause: Reason::None,
+        counts: Counts {
+            stable_at: Duration::ZERO,
+            early: 0,
+            counted_from: Duration::ZERO,
+            starts: 0,
+            ended: None,
+            ready: false,
+            up_by: Duration::ZERO,
+            sent: 0,
+            next: Duration::ZERO,
+            kill: Duration::ZERO,
+        },
         notices: [None; Self::NOTICES],
     };
 
@@ -139,6 +183,8 @@ impl More {
         slot.put(&[self.role.byte(), up | failed]);
         put_log(&mut slot, self.log.as_ref());
         put_helper(&mut slot, self.notify.as_ref());
+        slot.put(&[self.cause.byte()]);
+        put_counts(&mut slot, &self.counts);
         for notice in self.notices.iter().flatten() {
             slot.put(&[notice.role.byte()]);
             slot.put(&notice.what.bytes());
@@ -156,12 +202,16 @@ impl More {
         let (has_log, log) = take_log(&mut fields)?;
         let process = process(fields.u32()?, fields.u64()?);
         let until = fields.time()?;
+        let cause = Reason::from_byte(fields.byte()?);
+        let counts = take_counts(&mut fields)?;
         let mut more = Self {
             role: Role::from_byte(role),
             up: flags & UP != 0,
             failed: flags & FAILED != 0,
             log: has_log.then_some(log),
             notify: process.map(|process| Helper { process, until }),
+            cause,
+            counts,
             ..Self::NOTHING
         };
         for place in &mut more.notices {
@@ -224,6 +274,44 @@ fn put_helper<const N: usize>(slot: &mut Slot<N>, helper: Option<&Helper>) {
     slot.put(&time(helper.map_or(Duration::ZERO, |helper| helper.until)));
 }
 
+fn put_counts<const N: usize>(slot: &mut Slot<N>, counts: &Counts) {
+    for moment in [
+        counts.stable_at,
+        counts.counted_from,
+        counts.up_by,
+        counts.next,
+        counts.kill,
+    ] {
+        slot.put(&time(moment));
+    }
+    slot.put(&counts.starts.to_le_bytes());
+    slot.put(&[counts.early, counts.sent, u8::from(counts.ready)]);
+    let (pid, what) = counts.ended.unwrap_or((0, What::Gone));
+    slot.put(&pid.to_le_bytes());
+    slot.put(&what.bytes());
+}
+
+fn take_counts(fields: &mut Fields<'_>) -> Option<Counts> {
+    let (stable_at, counted_from) = (fields.time()?, fields.time()?);
+    let (up_by, next, kill) = (fields.time()?, fields.time()?, fields.time()?);
+    let starts = u16::from_le_bytes(fields.take()?);
+    let [early, sent, ready] = fields.take()?;
+    let pid = fields.u32()?;
+    let what = What::from_bytes(fields.take()?)?;
+    Some(Counts {
+        stable_at,
+        early,
+        counted_from,
+        starts,
+        ended: (pid != 0).then_some((pid, what)),
+        ready: ready != 0,
+        up_by,
+        sent,
+        next,
+        kill,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,6 +366,19 @@ mod tests {
                 process,
                 until: Duration::from_nanos(18),
             }),
+            cause: Reason::Watchdog,
+            counts: Counts {
+                stable_at: Duration::from_nanos(19),
+                early: 20,
+                counted_from: Duration::from_nanos(21),
+                starts: 2200,
+                ended: Some((23, What::Killed(24))),
+                ready: true,
+                up_by: Duration::from_nanos(25),
+                sent: 26,
+                next: Duration::from_nanos(27),
+                kill: Duration::from_nanos(28),
+            },
             notices,
         }
     }

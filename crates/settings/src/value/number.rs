@@ -4,7 +4,7 @@ use super::{digits, duration, only_word, words};
 use crate::Fault;
 
 /// How many starts within how long are too many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StartLimit {
     /// That many are allowed; at least one.
     pub starts: u32,

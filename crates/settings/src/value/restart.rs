@@ -4,7 +4,7 @@ use super::{digits, signal, words};
 use crate::Fault;
 
 /// After which deaths a service is started again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Restart {
     /// A bit for each exit code, the lowest first.
     codes: [u64; 4],

@@ -29,7 +29,7 @@ pub(super) fn of_word(word: &[u8]) -> Result<Signal, Fault> {
 }
 
 /// A signal, and how long to wait before the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
     /// What is sent.
     pub signal: Signal,
@@ -38,7 +38,7 @@ pub struct Step {
 }
 
 /// What tells a service to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DownSignals {
     steps: [Step; Self::MOST],
     count: u8,

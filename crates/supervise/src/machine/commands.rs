@@ -3,6 +3,7 @@
 use dt_os::clock::Moment;
 use dt_os::signals::Signal;
 use dt_service::deaths::Role;
+use dt_service::details;
 use dt_service::{Command, Want};
 
 use super::{Action, Machine, Next, Plan, Policy, Process};
@@ -29,14 +30,18 @@ impl Machine {
             Command::Group | Command::Single | Command::Log | Command::Main => {
                 (self, Plan::NOTHING)
             }
-            Command::Reload => (self, Plan::NOTHING),
+            Command::Reload => self.send(policy.reload),
         }
     }
 
     /// `u` and `o`: a service that is down is started, and a wait for a fork that
     /// failed is cut short. One that runs goes on, paused or not.
     fn wish(self, want: Want, at: Moment, policy: &Policy) -> Next {
-        let next = Self { want, ..self };
+        let next = Self {
+            want,
+            starts: 0,
+            ..self
+        };
         let plan = Plan::NOTHING.then(Action::Announce);
         match self.process {
             Process::Down => next.come_up(at, policy, plan),
@@ -58,19 +63,18 @@ impl Machine {
         match (self.process, self.role) {
             // The former are out of reach until it is known which process it is.
             (Process::Starting { .. } | Process::Doubtful { .. }, _)
-            | (Process::Running { .. } | Process::Waiting { .. }, Role::Stop) => {
+            | (Process::Running { .. } | Process::Waiting { .. }, Role::Stop | Role::Finish) => {
                 (next, plan.then(Action::Announce))
             }
             (Process::Running { pid, .. }, _) => {
                 let process = Process::Running { pid, paused: false };
-                let plan = plan
-                    .then(Action::Send(pid, Signal::SIGTERM))
-                    .then(Action::Send(pid, Signal::SIGCONT));
-                (Self { process, ..next }, plan.then(Action::Announce))
+                let (next, plan) = Self { process, ..next }.press(pid, at, policy, plan);
+                (next, plan.then(Action::Announce))
             }
             (Process::Down | Process::Waiting { .. }, _) => {
                 let next = Self {
                     failed: false,
+                    cause: details::Reason::None,
                     ..next
                 };
                 next.go_down(at, policy, plan.then(Action::Announce))

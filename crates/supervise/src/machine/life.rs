@@ -6,17 +6,18 @@ use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_service::Want;
 use dt_service::deaths::Role;
+use dt_service::details;
 
-use super::{Action, Machine, Next, Outcome, PACE, Plan, Policy, Process, Reason};
+use super::{
+    Action, LOOK_AROUND, Machine, Needs, Next, Outcome, PACE, Plan, Policy, Pressure, Process,
+    Reason,
+};
 
 /// The longest wait after a failed fork; the original always waits that long.
 const LONGEST_RETRY_SECONDS: u64 = 60;
 
 /// Failures that are told apart: after these the wait grows no more.
 const COUNTED_FAILURES: u8 = 7;
-
-/// What a process exits with that is not to be tried again, by daemontools-encore.
-const GIVES_UP: i32 = 100;
 
 impl Machine {
     /// Brings the service up after `plan`, by way of `start` if it has been down.
@@ -29,6 +30,7 @@ impl Machine {
         let next = Self {
             role,
             failed: false,
+            cause: details::Reason::None,
             ..self
         };
         next.go_on(at, policy, plan)
@@ -37,6 +39,10 @@ impl Machine {
     /// Goes on to the process of our role after `plan`.
     pub(super) fn go_on(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
         match self.role {
+            _ if self.failed => self.come_up(at, policy, plan),
+            Role::Run | Role::Start if !self.up && policy.needs != Needs::Met => {
+                self.wait_for_others(at, policy, plan)
+            }
             Role::Run if policy.runless => self.without_run(at, policy, plan),
             Role::Stop if !policy.stop => self.is_down(at, policy, plan),
             Role::Start if !policy.start => Self {
@@ -44,13 +50,34 @@ impl Machine {
                 ..self
             }
             .go_on(at, policy, plan),
-            Role::Stop => self.launch(plan),
+            Role::Finish if !policy.finish => {
+                self.after_finish(Outcome::Exited(0), at, policy, plan)
+            }
+            Role::Stop | Role::Finish => self.launch(plan),
             _ => self.launch_paced(at, plan),
         }
     }
 
+    /// Not beside what it needs, nor without it.
+    fn wait_for_others(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
+        match (self.process, policy.needs) {
+            (Process::Starting { .. } | Process::Running { .. } | Process::Doubtful { .. }, _) => {
+                (self, plan)
+            }
+            (_, Needs::Failed) => self.fail(details::Reason::Dependency, at, policy, plan),
+            (_, Needs::Ring) => self.fail(details::Reason::Cycle, at, policy, plan),
+            (_, Needs::Met | Needs::Unmet) => {
+                let process = Process::Waiting {
+                    until: at.plus(LOOK_AROUND),
+                    why: Reason::Dependency,
+                };
+                (Self { process, ..self }, plan)
+            }
+        }
+    }
+
     /// Up, with nothing to run; `d` still means something.
-    fn without_run(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
+    pub(super) fn without_run(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
         let next = Self {
             process: Process::Down,
             up: true,
@@ -83,14 +110,15 @@ impl Machine {
     }
 
     /// Starts a process of our role after `plan`. Never beside another.
-    fn launch(self, plan: Plan) -> Next {
+    pub(super) fn launch(self, plan: Plan) -> Next {
         let failures = match self.process {
             Process::Waiting {
                 why: Reason::ForkFailed { failures },
                 ..
             } => failures,
             Process::Waiting {
-                why: Reason::Pace, ..
+                why: Reason::Pace | Reason::Retry | Reason::Dependency,
+                ..
             }
             | Process::Down => 0,
             // There is one, or soon will be, or may be.
@@ -114,16 +142,43 @@ impl Machine {
             | Process::Running { .. }
             | Process::Doubtful { .. } => return (self, Plan::NOTHING),
         };
-        let next = Self {
+        let mut next = Self {
             process,
             up: self.up || self.role == Role::Run,
-            not_before: at.plus(PACE),
+            ready: false,
+            up_by: None,
+            pressure: Pressure::default(),
             ..self
         };
+        match self.role {
+            Role::Run => next.count_start(at, policy),
+            Role::Finish => {
+                next.pressure.kill = policy.finish_limit.map(|limit| at.plus(limit));
+            }
+            _ => next.not_before = at.plus(PACE),
+        }
         let plan = Plan::NOTHING
             .then(Action::MarkChange)
             .then_if(policy.notify, Action::TellStart(pid));
         (next, plan.then(Action::Announce))
+    }
+
+    fn count_start(&mut self, at: Moment, policy: &Policy) {
+        self.not_before = at.plus(policy.spacing(self.early));
+        if policy.plain {
+            return;
+        }
+        self.stable_at = at.plus(policy.stable_after);
+        if policy.tells_ready {
+            self.up_by = policy.up_limit.map(|limit| at.plus(limit));
+        }
+        if let Some(limit) = policy.start_limit {
+            if self.starts == 0 || at.since(self.counted_from) > limit.within {
+                self.counted_from = at;
+                self.starts = 0;
+            }
+            self.starts = self.starts.saturating_add(1);
+        }
     }
 
     pub(super) fn start_failed(self, at: Moment) -> Next {
@@ -140,118 +195,6 @@ impl Machine {
             | Process::Doubtful { .. } => self.process,
         };
         (Self { process, ..self }, Plan::NOTHING)
-    }
-
-    pub(super) fn died(self, who: Pid, how: Outcome, at: Moment, policy: &Policy) -> Next {
-        match self.process {
-            Process::Running { pid, .. } | Process::Doubtful { pid, .. } if pid == who => {}
-            // A stranger's death, and none of the service's business.
-            Process::Running { .. }
-            | Process::Doubtful { .. }
-            | Process::Down
-            | Process::Waiting { .. }
-            | Process::Starting { .. } => return (self, Plan::NOTHING),
-        }
-        let next = Self {
-            process: Process::Down,
-            ..self
-        };
-        let plan = Plan::NOTHING
-            .then(Action::MarkChange)
-            .then_if(policy.notify, Action::TellEnd(self.role, who, how))
-            .then(Action::Announce);
-        let given_up = policy.fails_on_100 && how == Outcome::Exited(GIVES_UP);
-        match self.role {
-            Role::Start => next.start_ended(how, at, policy, plan),
-            _ if given_up => next.fail(plan),
-            Role::Stop => next.stop_ended(at, policy, plan),
-            _ => next.run_ended(at, policy, plan),
-        }
-    }
-
-    /// One whose outcome nobody knows has to be gone through again; and what it may
-    /// have done is undone once the service is not wanted any more.
-    fn start_ended(self, how: Outcome, at: Moment, policy: &Policy, plan: Plan) -> Next {
-        let done = how == Outcome::Exited(0);
-        let next = Self {
-            up: done || how == Outcome::Unknown,
-            ..self
-        };
-        match self.want {
-            Want::Down => next.go_down(at, policy, plan),
-            Want::Up | Want::Neither if done => {
-                let role = Role::Run;
-                let next = Self { role, ..next };
-                if policy.runless {
-                    next.without_run(at, policy, plan)
-                } else {
-                    // It is not paced by what went before it.
-                    next.launch(plan)
-                }
-            }
-            Want::Up | Want::Neither if next.up => next.go_on(at, policy, plan),
-            Want::Up | Want::Neither => next.fail(plan),
-        }
-    }
-
-    fn run_ended(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
-        match self.want {
-            Want::Up if !self.leaving => self.come_up(at, policy, plan),
-            Want::Up | Want::Down | Want::Neither => self.go_down(at, policy, plan),
-        }
-    }
-
-    fn stop_ended(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
-        let next = Self { up: false, ..self };
-        match self.want {
-            Want::Up if !self.leaving => next.come_up(at, policy, plan),
-            Want::Up | Want::Down | Want::Neither => next.is_down(at, policy, plan),
-        }
-    }
-
-    /// Down for good, by way of `stop` where that is owed.
-    pub(super) fn go_down(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
-        let next = Self {
-            process: Process::Down,
-            role: Role::Stop,
-            ..self
-        };
-        if self.up && policy.stop {
-            next.launch(plan)
-        } else {
-            next.is_down(at, policy, plan)
-        }
-    }
-
-    /// Down, with nothing left to do.
-    fn is_down(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
-        let next = Self {
-            process: Process::Down,
-            role: Role::Run,
-            up: false,
-            ..self
-        };
-        if next.leaving {
-            (next, plan.then(Action::Quit))
-        } else if self.want == Want::Up {
-            next.come_up(at, policy, plan)
-        } else {
-            (next, plan)
-        }
-    }
-
-    /// Down until somebody says otherwise, as it cannot go well. `stop` is not for
-    /// that.
-    fn fail(self, plan: Plan) -> Next {
-        let next = Self {
-            process: Process::Down,
-            role: Role::Run,
-            want: Want::Down,
-            up: false,
-            failed: true,
-            ..self
-        };
-        (next, plan.then_if(next.leaving, Action::Quit))
     }
 }
 

@@ -20,14 +20,11 @@
 //! A start that would come too soon is a state, never a sleep: a service that
 //! keeps dying can still be told to stop.
 
-#![expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "a policy is small by chance"
-)]
-
 mod commands;
+mod death;
 mod life;
 mod policy;
+mod pressure;
 mod process;
 
 use std::time::Duration;
@@ -36,9 +33,11 @@ use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_os::signals::Signal;
 use dt_service::deaths::Role;
+use dt_service::details;
 use dt_service::{Command, Want};
 
-pub use policy::Policy;
+pub use policy::{Needs, Policy};
+pub use pressure::Pressure;
 pub use process::{Outcome, Process, Reason};
 
 /// From one start to the next at the least. The original's pause, to the
@@ -48,8 +47,16 @@ pub const PACE: Duration = Duration::from_millis(1020);
 /// From one look at a process that may be the service's to the next.
 pub const LOOK: Duration = PACE;
 
+/// From one look at the services that this one needs to the next, where no event
+/// comes in between.
+pub const LOOK_AROUND: Duration = Duration::from_mins(1);
+
 /// All that `supervise` knows about its service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each goes with any of the others"
+)]
 pub struct Machine {
     /// The service's process.
     pub process: Process,
@@ -63,10 +70,28 @@ pub struct Machine {
     /// work, and that of `stop` is still to be done.
     pub up: bool,
     /// It went down because something failed, and stays so until it is told
-    /// otherwise.
+    /// otherwise, or until it is tried again.
     pub failed: bool,
+    /// Why it failed, was stopped, or is being stopped, if it was not by command.
+    pub cause: details::Reason,
     /// `./run` is not started before this moment.
     pub not_before: Moment,
+    /// A `run` that dies before this moment has died too early.
+    pub stable_at: Moment,
+    /// Early deaths in a row, as far as they are counted.
+    pub early: u8,
+    /// When the starts began that are counted.
+    pub counted_from: Moment,
+    /// Starts since then.
+    pub starts: u16,
+    /// The `run` that `finish` is told of.
+    pub ended: Option<(Pid, Outcome)>,
+    /// The process has said that it is ready.
+    pub ready: bool,
+    /// It has to be by this moment.
+    pub up_by: Option<Moment>,
+    /// The process has been told to end.
+    pub pressure: Pressure,
 }
 
 /// What can happen.
@@ -92,6 +117,10 @@ pub enum Event {
     Upgrade,
     /// It says that it can.
     Probed,
+    /// The service says that it is ready.
+    Ready,
+    /// Something may have changed about the services that this one needs.
+    Neighbours,
     /// Time has passed.
     Due,
 }
@@ -109,6 +138,8 @@ pub enum Action {
     Announce,
     /// Send a signal to the service's process.
     Send(Pid, Signal),
+    /// Send one to the process group that it leads.
+    SendGroup(Pid, Signal),
     /// Make a process of the role that is due. Always the last action; its outcome
     /// is the next event.
     Start(Role),
@@ -124,7 +155,7 @@ pub enum Action {
 }
 
 /// The most that one event has done.
-const MOST: usize = 4;
+const MOST: usize = 5;
 
 /// What is to be done, in order; held inline, so that a transition never
 /// allocates.
@@ -168,7 +199,20 @@ impl Machine {
             leaving: false,
             up: false,
             failed: false,
+            cause: details::Reason::None,
             not_before: Moment::at(Duration::ZERO),
+            stable_at: Moment::at(Duration::ZERO),
+            early: 0,
+            counted_from: Moment::at(Duration::ZERO),
+            starts: 0,
+            ended: None,
+            ready: false,
+            up_by: None,
+            pressure: Pressure {
+                sent: 0,
+                next: None,
+                kill: None,
+            },
         }
     }
 
@@ -183,10 +227,11 @@ impl Machine {
 
     /// When time itself is an event; `None` where only something else can be.
     #[must_use]
-    pub const fn deadline(&self) -> Option<Moment> {
+    pub fn deadline(&self) -> Option<Moment> {
         match self.process {
             Process::Waiting { until, .. } | Process::Doubtful { until, .. } => Some(until),
-            Process::Down | Process::Starting { .. } | Process::Running { .. } => None,
+            Process::Running { .. } => self.pressure.deadline().into_iter().chain(self.up_by).min(),
+            Process::Down | Process::Starting { .. } => None,
         }
     }
 
@@ -228,6 +273,8 @@ impl Machine {
             Event::Doubted(pid) => self.doubted(pid, at),
             Event::Upgrade => (self, Plan::NOTHING.then(Action::Probe)),
             Event::Probed => (self, Plan::NOTHING.then(Action::Replace)),
+            Event::Ready => self.is_ready(),
+            Event::Neighbours => self.look_around(at, policy),
             Event::Due => self.due(at, policy),
         };
         let Plan(actions) = plan;
@@ -255,11 +302,25 @@ impl Machine {
             Process::Doubtful { pid, until, .. } if at >= until => {
                 (self, Plan::NOTHING.then(Action::Examine(pid)))
             }
+            Process::Running { pid, .. } => self.press_on(pid, at, policy),
             Process::Doubtful { .. }
             | Process::Waiting { .. }
             | Process::Down
+            | Process::Starting { .. } => (self, Plan::NOTHING),
+        }
+    }
+
+    fn look_around(self, at: Moment, policy: &Policy) -> Next {
+        match self.process {
+            Process::Waiting {
+                why: Reason::Dependency,
+                ..
+            } => self.go_on(at, policy, Plan::NOTHING),
+            Process::Waiting { .. }
+            | Process::Down
             | Process::Starting { .. }
-            | Process::Running { .. } => (self, Plan::NOTHING),
+            | Process::Running { .. }
+            | Process::Doubtful { .. } => (self, Plan::NOTHING),
         }
     }
 

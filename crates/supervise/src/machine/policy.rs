@@ -1,3 +1,23 @@
+use std::time::Duration;
+
+use dt_os::signals::Signal;
+use dt_settings::{DownSignals, Restart, StartLimit};
+
+use super::PACE;
+
+/// Whether the services that this one needs are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Needs {
+    /// They are, or there are none.
+    Met,
+    /// One is not ready yet.
+    Unmet,
+    /// One has failed, or there is no such service.
+    Failed,
+    /// One needs this one first.
+    Ring,
+}
+
 /// What the service directory says, as it is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
@@ -11,6 +31,8 @@ pub struct Policy {
     pub start: bool,
     /// There is a program `stop`.
     pub stop: bool,
+    /// There is a program `finish`.
+    pub finish: bool,
     /// There is a program `notify`.
     pub notify: bool,
     /// There is no `run` and need not be any: the service is up when `start` is
@@ -18,6 +40,37 @@ pub struct Policy {
     pub runless: bool,
     /// A process that exits with 100 has failed.
     pub fails_on_100: bool,
+    /// The services that are to be there first.
+    pub needs: Needs,
+    /// What a service is told to stop with.
+    pub down: DownSignals,
+    /// What a service is told to read its configuration again with.
+    pub reload: Signal,
+    /// It is killed so long after that; `None` is never.
+    pub kill_after: Option<Duration>,
+    /// And with it its process group.
+    pub kill_group: bool,
+    /// `finish` is killed after so long.
+    pub finish_limit: Option<Duration>,
+    /// After which deaths `run` is started again.
+    pub restart: Restart,
+    /// From one start of `run` to the next at the least.
+    pub delay: Duration,
+    /// To which that doubles with each death that comes too early.
+    pub delay_max: Duration,
+    /// One that has lived so long has not died too early.
+    pub stable_after: Duration,
+    /// More starts than this are failure.
+    pub start_limit: Option<StartLimit>,
+    /// What has failed is tried again after this.
+    pub retry_after: Option<Duration>,
+    /// The service says when it is ready.
+    pub tells_ready: bool,
+    /// So long it may take to be.
+    pub up_limit: Option<Duration>,
+    /// How much of the longest delay there is to be, in parts of 256; different
+    /// each time, so that what died together does not come back together.
+    pub jitter: u8,
 }
 
 impl Policy {
@@ -26,20 +79,44 @@ impl Policy {
         plain: true,
         start: false,
         stop: false,
+        finish: false,
         notify: false,
         runless: false,
         fails_on_100: false,
+        needs: Needs::Met,
+        down: DownSignals::TERM,
+        reload: Signal::SIGHUP,
+        kill_after: None,
+        kill_group: false,
+        finish_limit: None,
+        restart: Restart::ALWAYS,
+        delay: PACE,
+        delay_max: PACE,
+        stable_after: Duration::from_mins(1),
+        start_limit: None,
+        retry_after: None,
+        tells_ready: false,
+        up_limit: None,
+        jitter: 0,
     };
 
-    /// What of it concerns the log that is run by the same `supervise`: it has
-    /// neither `start` nor `stop`, and must be there.
+    /// What of it concerns the log that is run by the same `supervise`.
     #[must_use]
-    pub const fn of_log(self) -> Self {
+    pub const fn of_log(&self) -> Self {
         Self {
-            start: false,
-            stop: false,
-            runless: false,
-            ..self
+            plain: self.plain,
+            notify: self.notify,
+            fails_on_100: self.fails_on_100,
+            ..Self::PLAIN
         }
+    }
+
+    /// From a start to the next after so many early deaths in a row.
+    #[must_use]
+    pub fn spacing(&self, early: u8) -> Duration {
+        let doubled = 1_u32.checked_shl(early.into()).unwrap_or(u32::MAX);
+        let longest = self.delay.saturating_mul(doubled).min(self.delay_max);
+        let more = longest.saturating_sub(self.delay);
+        self.delay + more * u32::from(self.jitter) / 255
     }
 }

@@ -1,5 +1,6 @@
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
+use dt_service::record::What;
 
 /// The service's process, or what stands in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +70,10 @@ pub enum Reason {
         /// So many times in a row, as far as that is counted.
         failures: u8,
     },
+    /// It has failed, and is tried again.
+    Retry,
+    /// A service that it needs is not ready; it is looked at again then in any case.
+    Dependency,
 }
 
 /// How a process ended.
@@ -87,6 +92,29 @@ impl From<Ending> for Outcome {
         match ending {
             Ending::Exited(code) => Self::Exited(code),
             Ending::Killed(signal) => Self::Killed(signal),
+        }
+    }
+}
+
+impl Outcome {
+    /// As it is on record and told to `notify`.
+    #[must_use]
+    pub fn what(self) -> What {
+        let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
+        match self {
+            Self::Exited(code) => What::Exited(byte(code)),
+            Self::Killed(signal) => What::Killed(byte(signal)),
+            Self::Unknown => What::Gone,
+        }
+    }
+
+    /// Of what is on record.
+    #[must_use]
+    pub const fn of(what: What) -> Self {
+        match what {
+            What::Exited(code) => Self::Exited(code as i32),
+            What::Killed(signal) => Self::Killed(signal as i32),
+            What::Started | What::Gone => Self::Unknown,
         }
     }
 }

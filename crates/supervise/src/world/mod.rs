@@ -4,38 +4,49 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use dt_cli::{Message, warn};
-use dt_os::clock::{self, Moment};
+use dt_os::clock::Moment;
 use dt_os::descriptor;
 use dt_os::exec::Image;
 use dt_os::process::{self, Birth, ChildSignal, Launch, Pid};
 use dt_os::signals::Signal;
+use dt_os::usage;
 use dt_os::wait::{self, Interest};
 use dt_service::deaths::Role;
 use dt_service::record::{LogRecord, More, Notice, What};
-use dt_service::{Command, Incarnation, Place, Record, Want, names};
+use dt_service::{Command, Place, Record, Want, names};
 
 use crate::PROGRAM;
 use crate::directory::Directory;
 use crate::files::{self, Control};
 use crate::home::{Home, Look};
 use crate::ledger::{self, Ledger};
-use crate::machine::{Event, LOOK, Machine, Outcome, Policy, Process};
+use crate::machine::{Event, LOOK, Machine, Outcome, PACE, Policy, Process, Reason};
+use crate::neighbours::Neighbours;
 use crate::runtime::{Ready, Reaped, World};
 use crate::signals::Signals;
 use crate::state::{State, Unit};
 use crate::takeover;
 use crate::upgrade;
 use crate::word;
+use deaths::Deaths;
 use people::{People, Person};
 use pipe::LogPipe;
+use ready::ReadyPipe;
 use status::Bytes;
+use tell::Told;
 
+mod deaths;
+mod detail;
 mod people;
 mod pipe;
+mod ready;
+mod resume;
 mod status;
+mod tell;
 mod words;
 
 /// How long we wait where waiting itself fails, so as not to spin.
@@ -65,6 +76,10 @@ pub(crate) struct Kernel {
     run: Image,
     people: People,
     log: Option<LogPipe>,
+    /// On which the service is to say that it is ready, as long as it has not.
+    ready: Option<ReadyPipe>,
+    deaths: Deaths,
+    told: Told,
     /// The record in the status file, as far as it was written in this turn.
     ///
     /// A flood of commands that change nothing is then one write a turn; yet each
@@ -105,6 +120,9 @@ impl Kernel {
             run: Image::inheriting(names::RUN, &[names::RUN])?,
             people: People::new(),
             log: None,
+            ready: None,
+            deaths: Deaths::default(),
+            told: Told::default(),
             written: None,
             shown: None,
         };
@@ -142,7 +160,7 @@ impl Kernel {
         let last = self.ledger.last();
         (self.ledger, _) = Ledger::open(&self.place);
         if let Some((record, more)) = last {
-            self.write_record(record, more);
+            self.write_record(record, more.as_ref());
         }
         if let Some(status) = self.shown {
             // It was said once that this cannot be done, if so.
@@ -160,110 +178,6 @@ impl Kernel {
     /// Goes on with the log's pipe as the program before us has left it.
     pub(crate) fn take_pipe(&mut self, reader: File, writer: File) {
         self.log = Some(LogPipe::of(reader.into(), writer.into()));
-    }
-
-    /// A state that nothing has gone before, with the log that there may be.
-    pub(crate) fn begin(&mut self, want: Want) -> io::Result<Begun> {
-        let mut state = State::new(Machine::new(want));
-        if self.settings.has_log() {
-            if self.log.is_none() {
-                self.log = Some(LogPipe::new()?);
-            }
-            state = state.with_log(want);
-        }
-        Ok((state, [(Unit::Log, Event::Boot), (Unit::Main, Event::Boot)]))
-    }
-
-    /// What to go on with, where an earlier `supervise` was killed: its processes
-    /// become ours to look after. Where `down` is to keep the service from
-    /// starting, one that only was due is none; without a service the log is
-    /// taken over all the same.
-    pub(crate) fn take_over(&mut self, down: bool) -> io::Result<Option<Begun>> {
-        let Some((record, more)) = self.ledger.last() else {
-            return Ok(None);
-        };
-        if !takeover::is_of_this_boot(&record, self.ledger.boot, clock::since_boot()) {
-            return Ok(None);
-        }
-        let now = Moment::now();
-        let (fate, mut main) = Person::find(record.service);
-        main.remember(fate, record.since, record.since_boot);
-        let resumed = takeover::resumed(&record, more.as_ref(), fate, now);
-        let resumed = resumed.filter(|(machine, _)| !down || machine.process.pid().is_some());
-        self.people.main = main;
-        if let Some((Process::Doubtful { pid, .. }, _)) =
-            resumed.map(|(machine, event)| (machine.process, event))
-        {
-            self.warn_of_doubt(pid);
-        }
-        let log = match more.and_then(|more| more.log) {
-            Some(log) => Some(self.take_log_over(&log, record.service, now)?),
-            None => None,
-        };
-        let Some((machine, event)) = resumed else {
-            return match log {
-                None => Ok(None),
-                Some(_) => self.begin_beside(log, down),
-            };
-        };
-        let mut state = State::new(machine);
-        state.log = log;
-        if state.log.is_none() && self.settings.has_log() && self.log.is_some() {
-            state = state.with_log(machine.want);
-        }
-        if let Some(more) = more {
-            self.take_notices_over(&mut state, &more);
-        }
-        Ok(Some((
-            state,
-            [(Unit::Log, Event::Boot), (Unit::Main, event)],
-        )))
-    }
-
-    /// The service begins anew, with a log that goes on.
-    fn begin_beside(&mut self, log: Option<Machine>, down: bool) -> io::Result<Option<Begun>> {
-        let want = if down { Want::Down } else { Want::Up };
-        let (mut state, events) = self.begin(want)?;
-        state.log = log.map(|log| Machine {
-            leaving: false,
-            ..log
-        });
-        Ok(Some((state, events)))
-    }
-
-    fn take_log_over(
-        &mut self,
-        log: &LogRecord,
-        service: Option<Incarnation>,
-        now: Moment,
-    ) -> io::Result<Machine> {
-        let (fate, mut person) = Person::find(log.service);
-        person.remember(fate, log.since, log.since_boot);
-        self.people.log = person;
-        if self.log.is_none() {
-            self.log = LogPipe::find(log.pipe, [log.service, service]);
-        }
-        if self.log.is_none() {
-            if log.service.is_some() && fate == takeover::Fate::Lives {
-                self.warn_of_lost_pipe();
-            }
-            self.log = Some(LogPipe::new()?);
-        }
-        Ok(takeover::resumed_log(log, fate, now))
-    }
-
-    fn take_notices_over(&mut self, state: &mut State, more: &More) {
-        state.notices.queue = more.notices;
-        let Some(helper) = more.notify else { return };
-        let (fate, person) = Person::find(Some(helper.process));
-        self.people.notify = person;
-        // One in doubt is not waited for: it must not be killed either.
-        if fate == takeover::Fate::Lives {
-            state.notices.now = Some(crate::notices::Running {
-                pid: takeover::pid(helper.process),
-                until: Moment::at(helper.until),
-            });
-        }
     }
 
     fn start_probe(&self) -> io::Result<Pid> {
@@ -320,7 +234,7 @@ impl Kernel {
         })
     }
 
-    fn write_record(&mut self, record: Record, more: Option<More>) {
+    fn write_record(&mut self, record: Record, more: Option<&More>) {
         match self.ledger.write(record, more) {
             Ok(()) => self.unrecorded = false,
             Err(why) => {
@@ -333,17 +247,26 @@ impl Kernel {
     }
 
     /// Puts a child on record that waits to be let go.
-    fn record_start(&mut self, whose: Unit, child: Pid) {
+    fn record_start(&mut self, state: &State, whose: Unit, child: Pid) {
         let service = ledger::incarnation_of(child);
         let person = self.people.get(whose);
         *person = Person::new();
         person.process = Some(service);
+        person.role = match whose {
+            Unit::Main => state.main.role,
+            Unit::Log => Role::Log,
+            Unit::Notify => Role::Notify,
+        };
         let (since, since_boot) = (person.seconds(), person.since.1);
         // What has been noted before the start, but for the start itself.
         let Some((mut record, mut more)) = self.ledger.last() else {
             return;
         };
-        let started = takeover::started(service, Moment::now());
+        let spacing = match (whose, state.main.role) {
+            (Unit::Main, Role::Run) => self.settings.known().spacing(state.main.early),
+            _ => PACE,
+        };
+        let started = takeover::started(service, Moment::now(), spacing);
         match whose {
             Unit::Main => {
                 more = more.map(takeover::more_started);
@@ -373,7 +296,7 @@ impl Kernel {
             }
             Unit::Notify => {}
         }
-        self.write_record(record, more);
+        self.write_record(record, more.as_ref());
     }
 
     /// Has the program at `file` started as a child that waits to be let go.
@@ -401,6 +324,62 @@ impl Kernel {
             caught: self.signals.caught(),
             files: &[],
         })
+    }
+
+    /// By s6: the exit code, or 256; the signal, or 0; the service's name; its process.
+    /// By runit: the exit code, or -1; the low byte of what wait(2) gives.
+    fn finish_arguments(&self, main: &Machine) -> Vec<OsString> {
+        let (pid, how) = main.ended.unwrap_or((Pid::from_raw(0), Outcome::Unknown));
+        let program = OsString::from("./finish");
+        if self.settings.finish_as_runit() {
+            let (code, status) = match how {
+                Outcome::Exited(code) => (code, 0),
+                Outcome::Killed(signal) => (-1, signal),
+                Outcome::Unknown => (-1, 0),
+            };
+            return vec![program, code.to_string().into(), status.to_string().into()];
+        }
+        let (code, signal) = match how {
+            Outcome::Exited(code) => (code, 0),
+            Outcome::Killed(signal) => (256, signal),
+            Outcome::Unknown => (256, 0),
+        };
+        vec![
+            program,
+            code.to_string().into(),
+            signal.to_string().into(),
+            self.name(),
+            pid.to_string().into(),
+        ]
+    }
+
+    /// The last component of the directory's name, or that of where we are.
+    fn name(&self) -> OsString {
+        let own = Path::new(&self.directory).file_name().map(OsStr::to_owned);
+        let here = || {
+            std::env::current_dir()
+                .ok()?
+                .file_name()
+                .map(OsStr::to_owned)
+        };
+        own.or_else(here).unwrap_or_default()
+    }
+
+    fn look_around(&self) -> bool {
+        if let Some(neighbours) = self.settings.known_neighbours() {
+            neighbours.fetch();
+        }
+        true
+    }
+
+    /// Whether the service has said that it is ready; after that, and after its end,
+    /// it is not listened to.
+    fn hear(&mut self) -> bool {
+        let says_so = self.ready.as_ref().map_or(Some(false), ReadyPipe::says_so);
+        if says_so != Some(false) {
+            self.ready = None;
+        }
+        says_so == Some(true)
     }
 
     fn descriptors(&self, whose: Unit) -> Option<(BorrowedFd<'_>, i32)> {
@@ -446,13 +425,9 @@ impl World for Kernel {
     }
 
     fn policy(&mut self) -> Policy {
-        match self.settings.policy(&self.directory) {
-            Ok(policy) => policy,
-            Err(why) => {
-                self.warn_of_settings(&why);
-                *self.settings.known()
-            }
-        }
+        // Where it cannot be listed any more, what was known is still in force.
+        let policy = self.settings.policy(&self.directory);
+        policy.unwrap_or(*self.settings.known())
     }
 
     fn note(&mut self, state: &State) {
@@ -461,24 +436,50 @@ impl World for Kernel {
         if let Some(log) = more.and_then(|more| more.log) {
             self.people.log.process = log.service;
         }
-        self.write_record(record, more);
+        self.write_record(record, more.as_ref());
+        self.tell_details(state);
+        let waits = matches!(
+            state.main.process,
+            Process::Waiting {
+                why: Reason::Dependency,
+                ..
+            }
+        );
+        if !waits {
+            self.settings.rest();
+        }
     }
 
     fn examine(&mut self, whose: Unit, pid: Pid) -> Event {
         self.people.get(whose).examine(pid)
     }
 
-    fn start(&mut self, whose: Unit, role: Role) -> io::Result<Pid> {
-        let descriptors = self.descriptors(whose);
+    fn start(&mut self, state: &State, whose: Unit, role: Role) -> io::Result<Pid> {
+        let pipe = self.descriptors(whose);
+        let tells = self.settings.notification();
+        let tells = tells.filter(|_| (whose, role) == (Unit::Main, Role::Run));
+        let ready = tells.map(|number| ReadyPipe::new(number).map(|ends| (number, ends)));
+        let ready = ready.transpose()?;
+        let say = ready
+            .as_ref()
+            .map(|(number, (_, end))| (end.as_fd(), *number));
+        let descriptors: Vec<_> = pipe.into_iter().chain(say).collect();
         let descriptors = descriptors.as_slice();
         let file = program(whose, role);
         let child = if file == names::RUN {
             self.launch(&self.run, file, descriptors)?
+        } else if role == Role::Finish {
+            let arguments = self.finish_arguments(&state.main);
+            let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
+            self.launch(&Image::inheriting(file, &arguments)?, file, descriptors)?
         } else {
             let image = Image::inheriting(file, &[file])?;
             self.launch(&image, file, descriptors)?
         };
-        self.record_start(whose, child.pid());
+        if whose == Unit::Main {
+            self.ready = ready.map(|(_, (ours, _))| ours);
+        }
+        self.record_start(state, whose, child.pid());
         child.open()
     }
 
@@ -496,10 +497,11 @@ impl World for Kernel {
         let child = self.launch(&image, file, &[])?;
         self.people.notify = Person::new();
         self.people.notify.process = Some(ledger::incarnation_of(child.pid()));
+        self.people.notify.role = Role::Notify;
         let mut after = *state;
         after.notices = after.notices.given(Some(child.pid()), Moment::now());
         let (record, more) = self.record(&after);
-        self.write_record(record, more);
+        self.write_record(record, more.as_ref());
         child.open()
     }
 
@@ -546,6 +548,7 @@ impl World for Kernel {
         let look = self.people.must_be_looked_at();
         let look = look.then(|| Moment::now().plus(LOOK));
         let deadline = deadline.into_iter().chain(look).min();
+        let neighbours = self.settings.known_neighbours();
         let [main, log, notify] = self.people.watched();
         let watched = [
             Some(self.signals.as_fd()),
@@ -553,15 +556,21 @@ impl World for Kernel {
             main,
             log,
             notify,
+            self.ready.as_ref().map(AsFd::as_fd),
+            neighbours.and_then(Neighbours::watched),
         ];
         let watched = watched.map(|fd| fd.map(|fd| (fd, Interest::Readable)));
-        let Ok([signal, control, main, log, notify]) = wait::until_ready(watched, deadline) else {
+        let Ok([signal, control, main, log, notify, ready, around]) =
+            wait::until_ready(watched, deadline)
+        else {
             // The kernel is out of memory. Looking everywhere is always right.
             std::thread::sleep(BREATH);
             return Ready {
                 children: true,
                 control: true,
                 told: &[],
+                ready: false,
+                neighbours: true,
             };
         };
         // Before the children are looked at: the signal of one that dies in
@@ -573,21 +582,26 @@ impl World for Kernel {
             children: signal || ended,
             control: control || self.homeless.is_some(),
             told,
+            ready: ready && self.hear(),
+            neighbours: around && self.look_around(),
         }
     }
 
     fn reap(&mut self) -> Option<Reaped> {
-        while let Some((child, ending)) = process::reap() {
-            if self.probe != Some(child) {
-                return Some(Reaped::Died(child, ending.into()));
+        while let Some(dead) = usage::reap() {
+            if self.probe != Some(dead.pid) {
+                let how = Outcome::from(dead.ending);
+                self.note_death(dead.pid, how, Some(dead));
+                return Some(Reaped::Died(dead.pid, how));
             }
             self.probe = None;
-            if ending == process::Ending::Exited(0) {
+            if dead.ending == process::Ending::Exited(0) {
                 return Some(Reaped::Probed);
             }
             self.warn_of_refusal();
         }
         let ended = self.people.take_ended()?;
+        self.note_death(ended, Outcome::Unknown, None);
         Some(Reaped::Died(ended, Outcome::Unknown))
     }
 
@@ -616,8 +630,15 @@ impl World for Kernel {
             self.warn_of_record("write", &dt_os::Errno::EIO.into());
             return self.leave_word(Some("its record cannot be written"));
         }
-        let mut kept = vec![self.home.lock(), &self.control.reader, ok];
-        kept.extend(self.log.iter().filter_map(LogPipe::ends).flatten());
+        let mut kept = vec![
+            self.home.lock().as_fd(),
+            self.control.reader.as_fd(),
+            ok.as_fd(),
+        ];
+        let pipe = self.log.iter().filter_map(LogPipe::ends).flatten();
+        kept.extend(pipe.map(AsFd::as_fd));
+        let neighbours = self.settings.known_neighbours();
+        kept.extend(neighbours.map(|neighbours| neighbours.scan().as_fd()));
         let why = upgrade::become_installed(&self.directory, self.ledger.version(), &kept);
         self.warn_of_upgrade(&why);
     }

@@ -6,17 +6,20 @@ use std::time::Duration;
 use dt_os::clock::{self, UnixTime};
 use dt_os::process::Pid;
 use dt_service::Incarnation;
+use dt_service::deaths::Role;
 use dt_tai::{Tai64, Tai64N};
 
 use crate::machine::Event;
 use crate::state::Unit;
 use crate::survivor::{self, Survivor};
-use crate::takeover::Fate;
+use crate::takeover::{self, Fate};
 
 /// One process, so that it cannot be taken for another.
 #[derive(Debug)]
 pub(super) struct Person {
     pub(super) process: Option<Incarnation>,
+    /// What it is.
+    pub(super) role: Role,
     /// The same where it is no child of ours.
     pub(super) survivor: Option<Survivor>,
     /// When it last came or went, by the wall's clock and by the one that nobody
@@ -28,6 +31,7 @@ impl Person {
     pub(super) fn new() -> Self {
         Self {
             process: None,
+            role: Role::Run,
             survivor: None,
             since: stamp(),
         }
@@ -39,6 +43,7 @@ impl Person {
         let (fate, survivor) = found.unwrap_or((Fate::Gone, None));
         let person = Self {
             process,
+            role: Role::Run,
             survivor,
             since: stamp(),
         };
@@ -103,6 +108,13 @@ impl People {
         }
     }
 
+    /// Whose process has this number.
+    pub(super) fn of(&self, pid: Pid) -> Option<&Person> {
+        let all = [&self.main, &self.log, &self.notify];
+        let has = |person: &&Person| person.process.map(takeover::pid) == Some(pid);
+        all.into_iter().find(has)
+    }
+
     const fn survivors(&mut self) -> [&mut Option<Survivor>; 3] {
         [
             &mut self.main.survivor,
@@ -146,7 +158,7 @@ impl People {
 }
 
 /// The time as the original's clock shows it, and on the one that nobody sets.
-fn stamp() -> (Tai64N, Duration) {
+pub(super) fn stamp() -> (Tai64N, Duration) {
     let now = UnixTime::now();
     let label = dt_tai::from_unix(now.secs, dt_tai::half_microsecond(now.nanos));
     (label, clock::since_boot())

@@ -72,9 +72,4 @@ impl Kernel {
         };
         let _ = descriptor::write_all(descriptor::stderr(), &line);
     }
-
-    pub(super) fn warn_of_settings(&self, why: &io::Error) {
-        let what: [&OsStr; 2] = ["unable to list ".as_ref(), &self.directory];
-        warn(PROGRAM, &what, why);
-    }
 }

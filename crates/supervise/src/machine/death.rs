@@ -1,0 +1,235 @@
+//! What follows a death.
+
+use dt_os::clock::Moment;
+use dt_os::process::Pid;
+use dt_service::Want;
+use dt_service::deaths::Role;
+use dt_service::details;
+use dt_settings::Restart;
+
+use super::{Action, Machine, Next, Outcome, Plan, Policy, Pressure, Process, Reason};
+
+/// What a process exits with that is not to be tried again, by daemontools-encore.
+const GIVES_UP: i32 = 100;
+
+/// What `finish` exits with where the service is not to be started again, by s6.
+const STAYS_DOWN: i32 = 125;
+
+/// Early deaths that are told apart.
+const COUNTED_DEATHS: u8 = 20;
+
+impl Machine {
+    pub(super) fn died(self, who: Pid, how: Outcome, at: Moment, policy: &Policy) -> Next {
+        match self.process {
+            Process::Running { pid, .. } | Process::Doubtful { pid, .. } if pid == who => {}
+            // A stranger's death, and none of the service's business.
+            Process::Running { .. }
+            | Process::Doubtful { .. }
+            | Process::Down
+            | Process::Waiting { .. }
+            | Process::Starting { .. } => return (self, Plan::NOTHING),
+        }
+        let next = Self {
+            process: Process::Down,
+            ready: false,
+            up_by: None,
+            pressure: Pressure::default(),
+            ..self
+        };
+        let plan = Plan::NOTHING
+            .then(Action::MarkChange)
+            .then_if(policy.notify, Action::TellEnd(self.role, who, how))
+            .then(Action::Announce);
+        match self.role {
+            Role::Start => next.start_ended(how, at, policy, plan),
+            Role::Stop if gives_up(how, policy) => {
+                next.fail(details::Reason::Permanent, at, policy, plan)
+            }
+            Role::Stop => next.stop_ended(at, policy, plan),
+            Role::Finish => next.after_finish(how, at, policy, plan),
+            _ => next.run_ended(who, how, at, policy, plan),
+        }
+    }
+
+    /// One whose outcome nobody knows has to be gone through again; and what it may
+    /// have done is undone once the service is not wanted any more.
+    fn start_ended(self, how: Outcome, at: Moment, policy: &Policy, plan: Plan) -> Next {
+        let done = how == Outcome::Exited(0);
+        let next = Self {
+            up: done || how == Outcome::Unknown,
+            ..self
+        };
+        match self.want {
+            Want::Down => next.go_down(at, policy, plan),
+            Want::Up | Want::Neither if done => {
+                let role = Role::Run;
+                let next = Self { role, ..next };
+                if policy.runless {
+                    next.without_run(at, policy, plan)
+                } else {
+                    // It is not paced by what went before it.
+                    next.launch(plan)
+                }
+            }
+            Want::Up | Want::Neither if next.up => next.go_on(at, policy, plan),
+            Want::Up | Want::Neither => next.fail(details::Reason::StartFailed, at, policy, plan),
+        }
+    }
+
+    fn run_ended(self, who: Pid, how: Outcome, at: Moment, policy: &Policy, plan: Plan) -> Next {
+        let early = at < self.stable_at && !policy.plain;
+        let next = Self {
+            early: if early {
+                self.early.saturating_add(1).min(COUNTED_DEATHS)
+            } else {
+                0
+            },
+            ended: (!policy.plain).then_some((who, how)),
+            ..self
+        };
+        if policy.finish {
+            let role = Role::Finish;
+            Self { role, ..next }.launch(plan)
+        } else {
+            next.after_finish(Outcome::Exited(0), at, policy, plan)
+        }
+    }
+
+    /// After the death of a `run`, and of the `finish` that ended so.
+    pub(super) fn after_finish(
+        self,
+        finish: Outcome,
+        at: Moment,
+        policy: &Policy,
+        plan: Plan,
+    ) -> Next {
+        let (_, how) = self.ended.unwrap_or((Pid::from_raw(0), Outcome::Unknown));
+        let next = Self {
+            ended: None,
+            role: Role::Run,
+            ..self
+        };
+        if gives_up(how, policy) {
+            return next.fail(details::Reason::Permanent, at, policy, plan);
+        }
+        if finish == Outcome::Exited(STAYS_DOWN) {
+            let cause = details::Reason::FinishSaidSo;
+            let want = Want::Down;
+            return Self {
+                want,
+                cause,
+                ..next
+            }
+            .go_down(at, policy, plan);
+        }
+        match self.want {
+            Want::Up if !self.leaving => next.run_again(how, at, policy, plan),
+            Want::Up | Want::Down | Want::Neither => next.go_down(at, policy, plan),
+        }
+    }
+
+    fn run_again(self, how: Outcome, at: Moment, policy: &Policy, plan: Plan) -> Next {
+        let again = match how {
+            Outcome::Exited(code) => policy
+                .restart
+                .after_exit(u8::try_from(code).unwrap_or(u8::MAX)),
+            Outcome::Killed(signal) => policy.restart.after_signal(signal),
+            Outcome::Unknown => policy.restart != Restart::NEVER,
+        };
+        if !again {
+            let cause = details::Reason::NoRestart;
+            let want = Want::Neither;
+            return Self {
+                want,
+                cause,
+                ..self
+            }
+            .go_down(at, policy, plan);
+        }
+        let over = policy.start_limit.is_some_and(|limit| {
+            u32::from(self.starts) >= limit.starts && at.since(self.counted_from) <= limit.within
+        });
+        if over {
+            return self.fail(details::Reason::StartLimit, at, policy, plan);
+        }
+        self.come_up(at, policy, plan)
+    }
+
+    fn stop_ended(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
+        let next = Self { up: false, ..self };
+        match self.want {
+            Want::Up if !self.leaving => next.come_up(at, policy, plan),
+            Want::Up | Want::Down | Want::Neither => next.is_down(at, policy, plan),
+        }
+    }
+
+    /// Down for good, by way of `stop` where that is owed.
+    pub(super) fn go_down(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
+        let next = Self {
+            process: Process::Down,
+            role: Role::Stop,
+            ..self
+        };
+        if self.up && policy.stop {
+            next.launch(plan)
+        } else {
+            next.is_down(at, policy, plan)
+        }
+    }
+
+    /// Down, with nothing left to do.
+    pub(super) fn is_down(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
+        let next = Self {
+            process: Process::Down,
+            role: Role::Run,
+            up: false,
+            ..self
+        };
+        if next.leaving {
+            (next, plan.then(Action::Quit))
+        } else if self.want == Want::Up {
+            next.come_up(at, policy, plan)
+        } else {
+            (next, plan)
+        }
+    }
+
+    /// Down until somebody says otherwise, or until it is tried again, as it cannot go
+    /// well. `stop` is not for that.
+    pub(super) fn fail(
+        self,
+        cause: details::Reason,
+        at: Moment,
+        policy: &Policy,
+        plan: Plan,
+    ) -> Next {
+        let failed = Self {
+            process: Process::Down,
+            role: Role::Run,
+            up: false,
+            failed: true,
+            cause,
+            starts: 0,
+            ..self
+        };
+        match policy.retry_after {
+            Some(after) if self.want == Want::Up && !self.leaving => {
+                let process = Process::Waiting {
+                    until: at.plus(after),
+                    why: Reason::Retry,
+                };
+                (Self { process, ..failed }, plan)
+            }
+            _ => {
+                let want = Want::Down;
+                let plan = plan.then_if(failed.leaving, Action::Quit);
+                (Self { want, ..failed }, plan)
+            }
+        }
+    }
+}
+
+/// Whether one that ended so is not to be tried again.
+fn gives_up(how: Outcome, policy: &Policy) -> bool {
+    policy.fails_on_100 && how == Outcome::Exited(GIVES_UP)
+}

@@ -1,0 +1,101 @@
+//! Deadlines of a process that lives: it is to end, or to be ready.
+
+use dt_os::clock::Moment;
+use dt_os::process::Pid;
+use dt_os::signals::Signal;
+use dt_service::deaths::Role;
+use dt_service::details;
+
+use super::{Action, Machine, Next, Plan, Policy, Process};
+
+/// What is to happen to a process that is told to end and does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Pressure {
+    /// Signals of `down-signal` that have been sent.
+    pub sent: u8,
+    /// When the next one is.
+    pub next: Option<Moment>,
+    /// When it is killed.
+    pub kill: Option<Moment>,
+}
+
+impl Pressure {
+    /// The first moment that matters.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        self.next.into_iter().chain(self.kill).min()
+    }
+}
+
+impl Machine {
+    /// Tells the process `pid` to end, and wakes it so that it can. Told once more it
+    /// is sent the first signal again, and has no more time than before.
+    pub(super) fn press(mut self, pid: Pid, at: Moment, policy: &Policy, plan: Plan) -> Next {
+        let steps = policy.down.steps();
+        let first = steps.first().map_or(Signal::SIGTERM, |step| step.signal);
+        if self.pressure == Pressure::default() {
+            let wait = steps.first().filter(|_| steps.len() > 1);
+            let next = wait.map(|step| at.plus(step.wait));
+            let kill = policy.kill_after.map(|after| at.plus(after));
+            // With neither there is nothing to remember.
+            let sent = u8::from(next.is_some() || kill.is_some());
+            self.pressure = Pressure { sent, next, kill };
+        }
+        let plan = plan
+            .then(Action::Send(pid, first))
+            .then(Action::Send(pid, Signal::SIGCONT));
+        (self, plan)
+    }
+
+    /// What time has come for with the process `pid`.
+    pub(super) fn press_on(mut self, pid: Pid, at: Moment, policy: &Policy) -> Next {
+        let come = |moment: Option<Moment>| moment.is_some_and(|moment| at >= moment);
+        let mut plan = Plan::NOTHING;
+        if come(self.up_by) {
+            self.up_by = None;
+            self.cause = details::Reason::NotReady;
+            return self.press(pid, at, policy, plan);
+        }
+        if come(self.pressure.kill) {
+            // Nothing is left to be done after that.
+            self.pressure.kill = None;
+            self.pressure.next = None;
+            let kill = if policy.kill_group {
+                Action::SendGroup(pid, Signal::SIGKILL)
+            } else {
+                Action::Send(pid, Signal::SIGKILL)
+            };
+            return (self, plan.then(kill));
+        }
+        if come(self.pressure.next) {
+            let steps = policy.down.steps();
+            let step = steps.get(usize::from(self.pressure.sent));
+            let last = usize::from(self.pressure.sent) + 1 >= steps.len();
+            self.pressure.next = step.filter(|_| !last).map(|step| at.plus(step.wait));
+            self.pressure.sent = self.pressure.sent.saturating_add(1);
+            if let Some(step) = step {
+                plan = plan.then(Action::Send(pid, step.signal));
+            }
+        }
+        (self, plan)
+    }
+
+    /// The service says that it is ready.
+    pub(super) fn is_ready(self) -> Next {
+        match self.process {
+            Process::Running { .. } if !self.ready && self.role == Role::Run => {
+                let next = Self {
+                    ready: true,
+                    up_by: None,
+                    ..self
+                };
+                (next, Plan::NOTHING.then(Action::Announce))
+            }
+            Process::Running { .. }
+            | Process::Down
+            | Process::Waiting { .. }
+            | Process::Starting { .. }
+            | Process::Doubtful { .. } => (self, Plan::NOTHING),
+        }
+    }
+}

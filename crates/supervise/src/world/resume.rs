@@ -1,0 +1,130 @@
+//! What there is to begin with, or to go on with.
+
+use std::io;
+
+use dt_os::clock::{self, Moment};
+use dt_service::deaths::Role;
+use dt_service::record::{LogRecord, More};
+use dt_service::{Incarnation, Want};
+
+use super::people::Person;
+use super::pipe::LogPipe;
+use super::ready::ReadyPipe;
+use super::{Begun, Kernel};
+use crate::machine::{Event, Machine, Process};
+use crate::state::{State, Unit};
+use crate::takeover;
+
+impl Kernel {
+    /// A state that nothing has gone before, with the log that there may be.
+    pub(crate) fn begin(&mut self, want: Want) -> io::Result<Begun> {
+        let mut state = State::new(Machine::new(want));
+        if self.settings.has_log() {
+            if self.log.is_none() {
+                self.log = Some(LogPipe::new()?);
+            }
+            state = state.with_log(want);
+        }
+        Ok((state, [(Unit::Log, Event::Boot), (Unit::Main, Event::Boot)]))
+    }
+
+    /// What to go on with, where an earlier `supervise` was killed: its processes
+    /// become ours to look after. Where `down` is to keep the service from
+    /// starting, one that only was due is none; without a service the log is
+    /// taken over all the same.
+    pub(crate) fn take_over(&mut self, down: bool) -> io::Result<Option<Begun>> {
+        let Some((record, more)) = self.ledger.last() else {
+            return Ok(None);
+        };
+        if !takeover::is_of_this_boot(&record, self.ledger.boot, clock::since_boot()) {
+            return Ok(None);
+        }
+        let now = Moment::now();
+        let (fate, mut main) = Person::find(record.service);
+        main.remember(fate, record.since, record.since_boot);
+        let policy = self.settings.known();
+        let resumed = takeover::resumed(&record, more.as_ref(), policy, fate, now);
+        let resumed = resumed.filter(|(machine, _)| !down || machine.process.pid().is_some());
+        main.role = more.map_or(Role::Run, |more| more.role);
+        self.people.main = main;
+        if let (Some(number), Some(service)) = (self.settings.notification(), record.service)
+            && fate == takeover::Fate::Lives
+        {
+            self.ready = ReadyPipe::find(service, number).ok();
+        }
+        if let Some((Process::Doubtful { pid, .. }, _)) =
+            resumed.map(|(machine, event)| (machine.process, event))
+        {
+            self.warn_of_doubt(pid);
+        }
+        let log = match more.and_then(|more| more.log) {
+            Some(log) => Some(self.take_log_over(&log, record.service, now)?),
+            None => None,
+        };
+        let Some((machine, event)) = resumed else {
+            return match log {
+                None => Ok(None),
+                Some(_) => self.begin_beside(log, down),
+            };
+        };
+        let mut state = State::new(machine);
+        state.log = log;
+        if state.log.is_none() && self.settings.has_log() && self.log.is_some() {
+            state = state.with_log(machine.want);
+        }
+        if let Some(more) = more {
+            self.take_notices_over(&mut state, &more);
+        }
+        Ok(Some((
+            state,
+            [(Unit::Log, Event::Boot), (Unit::Main, event)],
+        )))
+    }
+
+    /// The service begins anew, with a log that goes on.
+    fn begin_beside(&mut self, log: Option<Machine>, down: bool) -> io::Result<Option<Begun>> {
+        let want = if down { Want::Down } else { Want::Up };
+        let (mut state, events) = self.begin(want)?;
+        state.log = log.map(|log| Machine {
+            leaving: false,
+            ..log
+        });
+        Ok(Some((state, events)))
+    }
+
+    fn take_log_over(
+        &mut self,
+        log: &LogRecord,
+        service: Option<Incarnation>,
+        now: Moment,
+    ) -> io::Result<Machine> {
+        let (fate, mut person) = Person::find(log.service);
+        person.remember(fate, log.since, log.since_boot);
+        person.role = Role::Log;
+        self.people.log = person;
+        if self.log.is_none() {
+            self.log = LogPipe::find(log.pipe, [log.service, service]);
+        }
+        if self.log.is_none() {
+            if log.service.is_some() && fate == takeover::Fate::Lives {
+                self.warn_of_lost_pipe();
+            }
+            self.log = Some(LogPipe::new()?);
+        }
+        Ok(takeover::resumed_log(log, fate, now))
+    }
+
+    fn take_notices_over(&mut self, state: &mut State, more: &More) {
+        state.notices.queue = more.notices;
+        let Some(helper) = more.notify else { return };
+        let (fate, person) = Person::find(Some(helper.process));
+        self.people.notify = person;
+        // One in doubt is not waited for: it must not be killed either.
+        if fate == takeover::Fate::Lives {
+            state.notices.now = Some(crate::notices::Running {
+                pid: takeover::pid(helper.process),
+                until: Moment::at(helper.until),
+            });
+        }
+    }
+}

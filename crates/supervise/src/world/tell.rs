@@ -1,0 +1,115 @@
+//! Deaths noted, and details told.
+
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use dt_os::clock;
+use dt_os::process::Pid;
+use dt_os::usage::Dead;
+use dt_service::deaths::{Death, Ending, Role};
+use dt_service::details::{self, LastDeath};
+
+use super::{Kernel, detail, people};
+use crate::files;
+use crate::machine::{Machine, Outcome, Process};
+use crate::state::State;
+
+/// What the file `details` says that no machine knows.
+#[derive(Default)]
+pub(super) struct Told {
+    /// Of what it was written last, and how many problems there were.
+    of: Option<(Machine, usize)>,
+    /// Since when the state is what it is, counted from the boot.
+    state: Option<(details::State, Duration)>,
+    ready: Option<Duration>,
+    deaths: u32,
+    last: Option<LastDeath>,
+}
+
+impl Kernel {
+    /// Notes the death of one of ours.
+    pub(super) fn note_death(&mut self, pid: Pid, how: Outcome, dead: Option<Dead>) {
+        let Some(person) = self.people.of(pid) else {
+            return;
+        };
+        let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
+        let ending = match how {
+            Outcome::Exited(code) => Ending::Code(byte(code)),
+            Outcome::Killed(signal) => Ending::Signal(byte(signal)),
+            Outcome::Unknown => Ending::Unknown,
+        };
+        let (label, now) = people::stamp();
+        let cost = dead.map(|dead| dead.usage).unwrap_or_default();
+        let death = Death {
+            at: (label.0.0, label.1),
+            uptime: now.saturating_sub(person.since.1),
+            pid: pid.as_raw().unsigned_abs(),
+            role: person.role,
+            ending,
+            core_dumped: dead.is_some_and(|dead| dead.core_dumped),
+            out_of_memory: false,
+            peak_memory: dead.map_or(0, |dead| dead.peak_memory),
+            user_time: cost.user,
+            system_time: cost.system,
+        };
+        if death.role == Role::Run {
+            self.told.deaths = self.told.deaths.saturating_add(1);
+        }
+        if death.role != Role::Notify {
+            self.told.last = Some(LastDeath {
+                role: death.role,
+                ending,
+                uptime: death.uptime,
+                at: now,
+            });
+        }
+        let capacity = u32::from(self.settings.deaths_kept());
+        let _ = self.deaths.note(&self.place, &death, capacity);
+    }
+
+    /// Writes the file `details`, where there is anything to say and it has changed.
+    pub(super) fn tell_details(&mut self, state: &State) {
+        let machine = &state.main;
+        let policy = self.settings.known();
+        let problems = self.settings.problems();
+        if policy.plain {
+            if self.told.of.take().is_some() {
+                let _ = std::fs::remove_file(self.place.file(details::NAME));
+            }
+            return;
+        }
+        // One that does not outlast this turn is nothing to tell.
+        let passing = matches!(machine.process, Process::Starting { .. });
+        if passing || self.told.of == Some((*machine, problems)) {
+            return;
+        }
+        let now = clock::since_boot();
+        let known = detail::details(machine, policy);
+        let since = self.told.state.filter(|(state, _)| *state == known.state);
+        let (_, since) = *self.told.state.insert(since.unwrap_or((known.state, now)));
+        self.told.ready = machine.ready.then(|| self.told.ready.unwrap_or(now));
+        let details = details::Details {
+            boot: self.ledger.boot,
+            supervise: self.ledger.supervise.pid,
+            since,
+            ready: self.told.ready,
+            deaths: self.told.deaths,
+            problems: u32::try_from(problems).unwrap_or(u32::MAX),
+            last_death: self.told.last,
+            about: self.about(known.reason),
+            ..known
+        };
+        // Where it cannot be written, the status says so.
+        if files::replace(&self.place, details::NAME, &details.encode()).is_ok() {
+            self.told.of = Some((*machine, problems));
+        }
+    }
+
+    /// The service that `reason` is about, if any.
+    fn about(&self, reason: details::Reason) -> details::Text<255> {
+        let about = matches!(reason, details::Reason::Dependency | details::Reason::Cycle);
+        let neighbours = self.settings.known_neighbours().filter(|_| about);
+        let name = neighbours.map(|neighbours| neighbours.about().as_bytes());
+        details::Text::new(name.unwrap_or_default())
+    }
+}
