@@ -479,19 +479,17 @@ fn supervise_log() {
 #[test]
 fn supervise_log_that_is_no_program() {
     check_encore("supervise_log_that_is_no_program", |case| {
-        let plain = |case: &Case| case.scratch.file("d/log", "#!/bin/sh\nexec cat\n");
-        let directory = |case: &Case| case.scratch.script("d/log/run", "#!/bin/sh\nexec cat\n");
-        let rows: [(&str, &(dyn Fn(&Case) + Sync)); 2] = [
-            ("a file that cannot be executed", &|case| {
-                plain(case);
-            }),
-            ("a directory", &|case| {
-                directory(case);
-            }),
+        let rows = [
+            ("a file that cannot be executed", false),
+            ("a directory", true),
         ];
-        case.side_by_side(&rows, |case, (what, make)| {
+        case.side_by_side(&rows, |case, (what, directory)| {
             script(case, "run", RUN);
-            make(case);
+            if *directory {
+                script(case, "log/run", "exec cat");
+            } else {
+                case.scratch.file("d/log", "#!/bin/sh\nexec cat\n");
+            }
             let mut service = Service::start(case);
             until_state(case, RUNNING, true);
             until_events(case, 1);
