@@ -10,6 +10,7 @@ mod logs;
 mod model;
 mod oracle;
 mod programs;
+mod services;
 mod settings;
 mod stamps;
 mod states;
@@ -44,6 +45,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "settings",
         check: settings::values,
+    },
+    Target {
+        name: "supervise_machine",
+        check: services::machine,
     },
     Target {
         name: "multilog_script",

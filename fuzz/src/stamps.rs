@@ -1,7 +1,9 @@
 //! Labels and local time.
 
+use std::io::Write;
+
 use dt_os::local_time::LocalTime;
-use dt_stream::Filter;
+use dt_stream::{Filter, Output};
 use tai64nlocal::convert::Converter;
 use tai64nlocal::display::Zone;
 
@@ -55,7 +57,8 @@ impl Zone for Odd {
 
 fn convert(blocks: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut converter = Converter::new(Odd);
-    let mut out = Vec::new();
+    let mut seen = Vec::new();
+    let mut out = Output::new(&mut seen);
     let mut kept: Vec<u8> = Vec::new();
     for block in blocks {
         kept.extend(block);
@@ -64,7 +67,9 @@ fn convert(blocks: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
         kept.drain(..done);
     }
     converter.end(&kept, &mut out).unwrap();
-    out
+    out.flush().unwrap();
+    drop(out);
+    seen
 }
 
 /// However the input comes in, what goes out is the same; and line by line it is

@@ -363,6 +363,16 @@ pub const FROM_ENCORE: &[Difference] = &[
         reason: "encore documents that setuser sets variables, and does not; ours does.",
     },
     Difference {
+        case: "supervise_log",
+        reason: "When encore exits, the status of the log that it has brought to its end says \
+                 that it is being stopped; ours that it is stopped.",
+    },
+    Difference {
+        case: "supervise_without_run",
+        reason: "Told to exit while nothing runs but start has, encore does not run stop; ours \
+                 does, so that what start has set up is never left behind.",
+    },
+    Difference {
         case: "supervisedir",
         reason: "Where SUPERVISEDIR names another directory, the messages of ours still \
                  speak of supervise/ok.",
@@ -372,6 +382,11 @@ pub const FROM_ENCORE: &[Difference] = &[
         reason: "What + and L change holds with encore until supervise has read all that is \
                  there, which may be more than one svc sent; ours puts it back at the end of \
                  what it sends, and sends no letter that changes nothing.",
+    },
+    Difference {
+        case: "svscan_output_service",
+        reason: "encore leaves the service that takes the others' output running, and tells it \
+                 of its own start; ours ends it last, and says nothing.",
     },
     Difference {
         case: "svstat_lengths",

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 use crate::names;
 
@@ -30,6 +31,16 @@ impl Place {
         Self::resolve(std::env::var_os(Self::VARIABLE), || {
             std::env::current_dir().map(OsString::from)
         })
+    }
+
+    /// The directory of the files of another service directory, as seen from us.
+    ///
+    /// Fails only where the variable is absolute and there is no such service
+    /// directory.
+    pub fn directory_of(service: &Path) -> io::Result<PathBuf> {
+        let absolute = || std::fs::canonicalize(service).map(OsString::from);
+        let place = Self::resolve(std::env::var_os(Self::VARIABLE), absolute)?;
+        Ok(service.join(place.directory()))
     }
 
     /// The rule itself: from the variable's value and, asked for only where it is

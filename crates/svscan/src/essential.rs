@@ -12,8 +12,8 @@ use std::io::Read;
 use std::path::Path;
 
 use dt_os::file::How;
+use dt_service::Place;
 use dt_service::deaths::{self, Death, Ending, Role};
-use dt_service::names;
 
 use crate::paths::Watched;
 
@@ -42,10 +42,13 @@ impl Essentials {
         if self.verdict.is_some() || std::fs::symlink_metadata(directory.join(FLAG)).is_err() {
             return;
         }
-        let account = directory.join(names::SUPERVISE).join(deaths::NAME);
+        let Ok(kept) = Place::directory_of(directory) else {
+            return;
+        };
+        let account = kept.join(deaths::NAME);
         if let Some(watched) = watched {
             watched.way_to(&account);
-            watched.way_to(&directory.join(names::STATUS));
+            watched.way_to(&kept.join("status"));
         }
         let file = read(&account);
         let next = deaths::next_number(&file);

@@ -15,7 +15,7 @@ use dt_os::holders::{Holder, Holders, has_ended};
 use dt_os::incarnation;
 use dt_os::pidfd::PidFd;
 use dt_os::process::Pid;
-use dt_service::{Record, names};
+use dt_service::{Place, Record};
 
 /// A process that somebody else has started.
 #[derive(Debug)]
@@ -31,7 +31,11 @@ pub type Ends = (OwnedFd, OwnedFd);
 
 /// Who supervises `directory`.
 pub fn supervisor_of(holders: &mut Holders, directory: &Path) -> Holder {
-    holders.of(&directory.join(names::LOCK))
+    match Place::directory_of(directory) {
+        Ok(kept) => holders.of(&kept.join("lock")),
+        // There is no such directory.
+        Err(_) => Holder::Nobody,
+    }
 }
 
 /// A service's process that lives although its `supervise` does not, as far as the
@@ -40,7 +44,7 @@ pub fn service_of(directory: &Path) -> Option<Survivor> {
     let mut record = Vec::new();
     let file = How::READ
         .no_follow()
-        .open(directory.join(names::RECORD))
+        .open(Place::directory_of(directory).ok()?.join("record"))
         .ok()?;
     file.take(Record::FILE as u64)
         .read_to_end(&mut record)

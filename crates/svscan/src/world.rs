@@ -20,7 +20,7 @@ use dt_os::signals::{Signal, SignalPipe};
 use dt_os::wait::{self, Interest};
 use dt_os::watch::Mounts;
 use dt_os::{descriptor, file, process};
-use dt_service::{Command, Status, names};
+use dt_service::{Command, Place, Status};
 
 use crate::control::Control;
 use crate::essential::Essentials;
@@ -78,13 +78,13 @@ struct Strangers {
 
 impl Strangers {
     fn watch(&mut self, survivor: Survivor, directory: &Path) -> io::Result<Pid> {
+        let status = Place::directory_of(directory)?.join("status");
         let herd = match self.herd.take() {
             Some(herd) => herd,
             None => Herd::new()?,
         };
         let herd = self.herd.insert(herd);
         herd.watch(survivor.pid, survivor.process)?;
-        let status = directory.join(names::STATUS);
         self.status.insert(survivor.pid, status);
         Ok(survivor.pid)
     }
@@ -339,12 +339,15 @@ impl World for Kernel {
 
     fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()> {
         // Where it works now, whatever has become of the name.
-        let here = PathBuf::from(format!("/proc/{pid}/cwd")).join(names::CONTROL);
-        let named = directory_of(half, name).join(names::CONTROL);
-        let open = |fifo| Ok((How::WRITE.open(fifo)?, How::READ.open(fifo)?));
+        let here = PathBuf::from(format!("/proc/{pid}/cwd"));
+        let open = |directory: &Path| {
+            let fifo = Place::directory_of(directory)?.join("control");
+            Ok((How::WRITE.open(&fifo)?, How::READ.open(&fifo)?))
+        };
         // Held open for reading as well: one that dies this instant must not have us
         // killed by a broken pipe.
-        let (control, _reader) = open(&here).or_else(|_: io::Error| open(&named))?;
+        let (control, _reader) =
+            open(&here).or_else(|_: io::Error| open(&directory_of(half, name)))?;
         if !control.metadata()?.file_type().is_fifo() {
             return Err(Errno::ENOSTR.into());
         }

@@ -59,6 +59,11 @@ fn install_all(tree: &Tree, version: &str) {
 
 /// Found along a `PATH` that begins with what is installed.
 fn start(tree: &Tree) -> Scanner {
+    start_with(tree, "")
+}
+
+/// The same, with a value for `SUPERVISEDIR`.
+fn start_with(tree: &Tree, kept: &str) -> Scanner {
     use std::os::unix::process::CommandExt;
     let installed = tree.scratch.join("installed");
     let mut path = installed.clone().into_os_string();
@@ -66,12 +71,18 @@ fn start(tree: &Tree) -> Scanner {
     path.push(tree.suite.path());
     let mut command = std::process::Command::new(installed.join("svscan"));
     command.arg0("svscan").arg("sc").env("PATH", path);
+    command.env("SUPERVISEDIR", kept);
     command.current_dir(tree.scratch.path());
     Scanner(tree.run(command))
 }
 
 fn upgrade(tree: &Tree) -> (i32, Vec<String>) {
+    upgrade_with(tree, "")
+}
+
+fn upgrade_with(tree: &Tree, kept: &str) -> (i32, Vec<String>) {
     let mut command = tree.suite.command("svscanctl", &tree.scratch);
+    command.env("SUPERVISEDIR", kept);
     let outcome = Outcome::of(command.args(["--upgrade", "sc"]));
     let out = String::from_utf8(outcome.stdout).unwrap();
     (outcome.code, out.lines().map(str::to_owned).collect())
@@ -145,6 +156,40 @@ fn each_program_of_a_tree_becomes_the_new_one_and_no_service_notices() {
     assert_eq!([tree.service_of("a"), tree.service_of("b")], services);
     assert_eq!(tree.said(), "");
     check_lines(&tree, &mut svscan, "b");
+}
+
+#[test]
+fn a_tree_is_found_where_supervisedir_says() {
+    if !ours() {
+        return;
+    }
+    for absolute in [false, true] {
+        let tree = Tree::new();
+        let base = tree.scratch.directory("base");
+        let kept = if absolute {
+            base.to_str().unwrap()
+        } else {
+            ".kept"
+        };
+        tree.service_with_log("b", WRITER);
+        install_all(&tree, VERSION);
+        let svscan = start_with(&tree, kept);
+        tree.until_logged("b", "5");
+        install_all(&tree, NEWER);
+        let (code, lines) = upgrade_with(&tree, kept);
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| {
+                let (what, rest) = line.split_once(" (pid ").unwrap();
+                (what, rest.split_once("): ").unwrap().1)
+            })
+            .collect();
+        let now = &*format!("{VERSION} -> {NEWER}");
+        let all = ["svscan", "supervise b", "supervise b/log", "multilog b/log"];
+        assert_eq!((code, told), (0, all.map(|what| (what, now)).to_vec()));
+        assert!(!tree.scratch.join("sc/b/supervise").exists());
+        drop(svscan);
+    }
 }
 
 #[test]

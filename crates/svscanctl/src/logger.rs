@@ -12,7 +12,7 @@ use dt_os::ask::ask_until;
 use dt_os::clock::Moment;
 use dt_os::exec::Image;
 use dt_os::process::{Ending, Pid};
-use dt_service::{Command, Status, Want, names};
+use dt_service::{Command, Status, Want};
 
 use crate::awaiting::Awaiting;
 use crate::places::Place;
@@ -99,7 +99,7 @@ fn logger(place: &Place, versions: &mut Versions) -> Option<Program> {
 }
 
 fn status(place: &Place) -> Option<Status> {
-    Status::decode(&fs::read(place.directory.join(names::STATUS)).ok()?).ok()
+    Status::decode(&fs::read(place.kept.join("status")).ok()?).ok()
 }
 
 /// Tells it to end. Gives the file that the next one is to run; `None` where it
@@ -129,8 +129,8 @@ fn tell(
     if status.want != Want::Up || status.paused {
         return Err(kept("it would not be started again"));
     }
-    awaiting.add(&place.directory.join(names::SUPERVISE));
-    let control = place.directory.join(names::CONTROL);
+    awaiting.add(&place.kept);
+    let control = place.kept.join("control");
     crate::write_to_fifo(&control, &[Command::Terminate.byte()])
         .map_err(|why| kept(dt_os::reason(&why)))?;
     Ok(Some(id(&facts)))

@@ -10,15 +10,15 @@ use dt_os::holders::{Holder, Holders};
 use dt_os::incarnation;
 use dt_os::pidfd::PidFd;
 use dt_os::process::Pid;
-use dt_service::names;
+use dt_service::Place as Files;
 
 /// A directory with a `supervise`.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// As it is told of: `web`, `web/log`.
     pub(crate) name: OsString,
-    /// Where it is, seen from us.
-    pub(crate) directory: PathBuf,
+    /// Where its `supervise` keeps its files, seen from us.
+    pub(crate) kept: PathBuf,
     /// It is a service's log.
     pub(crate) is_log: bool,
     /// Its `supervise`, or why that cannot be told.
@@ -46,8 +46,11 @@ pub(crate) fn all(tree: &Path, svscan: Option<Pid>) -> io::Result<Vec<Place>> {
     });
     let services = services.iter().map(|name| (name.clone(), false));
     for (name, is_log) in services.chain(logs) {
-        let directory = tree.join(&name);
-        let supervise = match holders.of(&directory.join(names::LOCK)) {
+        let Ok(kept) = Files::directory_of(&tree.join(&name)) else {
+            // It is not there, or not any more.
+            continue;
+        };
+        let supervise = match holders.of(&kept.join("lock")) {
             Holder::Nobody => continue,
             Holder::Unknown(why) => Err(why),
             Holder::Process(pid, process) => Ok((pid, process)),
@@ -58,7 +61,7 @@ pub(crate) fn all(tree: &Path, svscan: Option<Pid>) -> io::Result<Vec<Place>> {
         }
         places.push(Place {
             name,
-            directory,
+            kept,
             is_log,
             supervise,
         });
@@ -83,11 +86,12 @@ fn nameless_place(pid: Pid, svscan: Pid) -> Option<Place> {
     if seen.parent != svscan || seen.zombie || comm != b"supervise\n" {
         return None;
     }
-    let name = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+    let directory = PathBuf::from(format!("/proc/{pid}/cwd"));
+    let name = fs::read_link(&directory).ok()?;
     Some(Place {
         is_log: name.ends_with("log"),
         name: name.into_os_string(),
-        directory: PathBuf::from(format!("/proc/{pid}/cwd")),
+        kept: Files::directory_of(&directory).ok()?,
         supervise: Ok((pid, process)),
     })
 }

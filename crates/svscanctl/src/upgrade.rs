@@ -18,7 +18,7 @@ use dt_os::holders::{Holder, Holders};
 use dt_os::process::Pid;
 use dt_os::wait;
 use dt_service::scanning::{self, Command};
-use dt_service::{UPGRADE, Word, names};
+use dt_service::{UPGRADE, Word};
 
 use crate::PROGRAM;
 use crate::awaiting::{AT_A_TIME, Awaiting};
@@ -144,7 +144,7 @@ impl Asked<'_> {
     }
 
     fn ask(&self) -> std::io::Result<()> {
-        crate::write_to_fifo(&self.place.directory.join(names::CONTROL), &[UPGRADE])
+        crate::write_to_fifo(&self.place.kept.join("control"), &[UPGRADE])
     }
 
     fn tell(&self, versions: &mut Versions, report: &mut Report) {
@@ -198,8 +198,8 @@ fn upgrade_supervises(places: &[Place], versions: &mut Versions, report: &mut Re
             report.program(SUPERVISE, &place.name, &before, Outcome::Is(None));
             continue;
         }
-        awaiting.add(&place.directory.join(names::SUPERVISE));
-        let word = place.directory.join(names::VERSION);
+        awaiting.add(&place.kept);
+        let word = place.kept.join("version");
         let asking = Asked {
             place,
             before,

@@ -4,5 +4,7 @@ mod clients;
 mod ids;
 mod limits;
 mod multilog;
+mod supervise;
+mod svscan;
 mod svup;
 mod variables;
