@@ -102,6 +102,10 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "Ours says so where it has too few descriptors to lose nothing when it is killed.",
     },
     Difference {
+        case: "multilog_files_in_the_directory_that_cannot_be_opened",
+        reason: "As for multilog_recovery_current_that_is_a_link.",
+    },
+    Difference {
         case: "multilog_input_that_cannot_be_read",
         reason: "The original takes input that cannot be read for its end, silently; ours \
                  says so first.",
@@ -352,6 +356,10 @@ pub const FROM_ENCORE: &[Difference] = &[
         case: "multilog_kind_of_a_pattern_left_of_the_letter",
         reason: "encore carries the kind of pattern that the last F or S said over to the \
                  next line; with ours it belongs to the place in the script.",
+    },
+    Difference {
+        case: "multilog_seconds_before_lines",
+        reason: "Ours warns of a T that is not the first word, and so no action.",
     },
     Difference {
         case: "multilog_status_after_a_long_line",

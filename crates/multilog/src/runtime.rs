@@ -29,6 +29,9 @@ const FLOOD: u8 = 4;
 
 const ROOM: NonZeroUsize = NonZeroUsize::new(LEAD + BLOCK).unwrap();
 
+/// Where there is not so much, as under a `softlimit -d 400000`, less does.
+const LITTLE_ROOM: NonZeroUsize = NonZeroUsize::new(LEAD + PIPE).unwrap();
+
 /// What is taken at once and is more than this leaves memory behind that is
 /// given back once nothing has come for [`LULL`]; and more is likely to be there
 /// already.
@@ -61,16 +64,23 @@ pub struct Start<F> {
     pub pipe: Option<(u64, u64)>,
 }
 
+/// The block that input goes into, and where lines are made.
+fn memory() -> io::Result<(Buffer, Lines)> {
+    let with = |room| Ok((Buffer::new(room)?, Lines::new()?));
+    with(ROOM).or_else(|_: io::Error| with(LITTLE_ROOM))
+}
+
 /// Runs `script` until its input ends or TERM comes.
 pub fn run<W: World>(script: Script, start: Start<W::File>, world: &mut W) -> Result<(), Stop> {
-    let mut session = Session::new(world, Buffer::new(ROOM).map_err(no_memory)?);
+    let (block, lines) = memory().map_err(|_| no_memory())?;
+    let mut session = Session::new(world, block);
     session.keep = start.keep;
     session.record.boot = start.boot;
     session.record.script = script.fingerprint();
     session.record.pipe = start.pipe.unwrap_or_default();
     let mut engine = Engine {
         folders: Vec::new(),
-        lines: Lines::new().map_err(no_memory)?,
+        lines,
         latest: Tai64N(Tai64(0), 0),
         given_stamp: None,
         intake: Intake::default(),
@@ -149,7 +159,7 @@ impl<F> Engine<F> {
             self.intake.full.saturating_add(1)
         };
         if self.intake.full == FLOOD {
-            session.world.widen(BLOCK);
+            session.world.widen(session.room());
         }
         self.deal_with(session, count)?;
         self.take_off(session, count)
@@ -272,6 +282,7 @@ fn note<W: World>(session: &mut Session<'_, W>, woken: Woken) {
     session.term |= woken.term;
 }
 
-fn no_memory(_why: io::Error) -> Stop {
+/// There is less memory than the least that will do.
+pub fn no_memory() -> Stop {
     Stop::Fatal(Fatal::plain("multilog", &["out of memory".as_ref()]))
 }

@@ -179,12 +179,18 @@ impl<'a, W: World> Session<'a, W> {
         done
     }
 
+    /// How many bytes the block has room for.
+    pub fn room(&self) -> usize {
+        self.block.len().saturating_sub(LEAD)
+    }
+
     /// Has `fill` put up to `most` bytes into the block, and gives how many.
     pub fn fill(
         &mut self,
         most: usize,
         fill: impl FnOnce(&mut W, &mut [u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
+        let most = most.min(self.room());
         // Nobody else has the block before it is filled.
         let place = Rc::get_mut(&mut self.block);
         let place = place.and_then(|block| block.get_mut(LEAD..LEAD + most));

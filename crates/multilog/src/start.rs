@@ -144,6 +144,9 @@ impl<F> Engine<F> {
         if saved == 0 {
             return Ok(());
         }
+        if saved > session.room() {
+            return Err(crate::runtime::no_memory());
+        }
         let name = self.first_name().to_owned();
         let doing = [b"unable to read ", name.as_bytes(), b"/lock"];
         let mut done = 0;
