@@ -283,6 +283,7 @@ fn note<W: World>(session: &mut Session<'_, W>, woken: Woken) {
 }
 
 /// There is less memory than the least that will do.
+#[must_use]
 pub fn no_memory() -> Stop {
     Stop::Fatal(Fatal::plain("multilog", &["out of memory".as_ref()]))
 }

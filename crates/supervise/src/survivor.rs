@@ -86,7 +86,6 @@ impl Survivor {
     }
 
     /// How it has ended, where the kernel tells that to others than the parent.
-    #[expect(dead_code, reason = "for what is kept of each death")]
     pub(crate) const fn ending(&self) -> Option<Ending> {
         self.ending
     }

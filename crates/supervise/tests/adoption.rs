@@ -465,3 +465,36 @@ fn was_stopped(service: &Service) -> bool {
     let file = fs::read(service.scratch.join("d/supervise/record")).unwrap_or_default();
     Record::newest(&file).is_some_and(|(_, record)| record.want == Want::Down && !record.leaving)
 }
+
+/// Whether the kernel tells others than the parent how a process has ended (Linux
+/// 6.15).
+fn kernel_tells_endings() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(|byte: char| !byte.is_ascii_digit());
+    let mut number = || numbers.next().unwrap_or_default().parse().unwrap_or(0);
+    let version: (u32, u32) = (number(), number());
+    version >= (6, 15)
+}
+
+#[test]
+fn how_an_adopted_service_ended_is_known_where_the_kernel_tells() {
+    if !kernel_tells_endings() {
+        println!("skipped: this kernel tells only the parent how a process ends");
+        return;
+    }
+    let service = Service::new("echo $$ >> log; read code < gate; exit $code");
+    dt_os::file::make_fifo(service.scratch.join("d/gate"), 0o600).unwrap();
+    let mut first = service.start();
+    let up = service.until_up();
+    kill(&mut first);
+    let _second = service.start();
+    service.until_there();
+    assert_eq!(service.status().pid, up.pid);
+    fs::write(service.scratch.join("d/gate"), "7\n").unwrap();
+    let death = until_some("its death is on record", || {
+        let file = fs::read(service.scratch.join("d/supervise/deaths")).ok()?;
+        dt_service::deaths::read(&file).pop()
+    });
+    assert_eq!(death.1.pid, up.pid);
+    assert_eq!(death.1.ending, dt_service::deaths::Ending::Code(7));
+}

@@ -618,9 +618,9 @@ impl World for Kernel {
             }
             self.warn_of_refusal();
         }
-        let ended = self.people.take_ended()?;
-        self.note_death(ended, Outcome::Unknown, None);
-        Some(Reaped::Died(ended, Outcome::Unknown))
+        let (ended, outcome) = self.people.take_ended()?;
+        self.note_death(ended, outcome, None);
+        Some(Reaped::Died(ended, outcome))
     }
 
     fn close_log(&mut self) {

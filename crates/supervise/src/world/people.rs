@@ -9,7 +9,7 @@ use dt_service::Incarnation;
 use dt_service::deaths::Role;
 use dt_tai::{Tai64, Tai64N};
 
-use crate::machine::Event;
+use crate::machine::{Event, Outcome};
 use crate::state::Unit;
 use crate::survivor::{self, Survivor};
 use crate::takeover::{self, Fate};
@@ -59,7 +59,6 @@ impl Person {
     }
 
     pub(super) fn examine(&mut self, pid: Pid) -> Event {
-        use crate::machine::Outcome;
         let Some(process) = self.process else {
             return Event::Died(pid, Outcome::Unknown);
         };
@@ -148,12 +147,18 @@ impl People {
         any
     }
 
-    /// One who has ended.
-    pub(super) fn take_ended(&mut self) -> Option<Pid> {
+    /// One who has ended, and how, as far as the kernel tells those who are not the
+    /// parent.
+    pub(super) fn take_ended(&mut self) -> Option<(Pid, Outcome)> {
         self.survivors()
             .into_iter()
             .find_map(|survivor| survivor.take_if(|survivor| survivor.has_ended()))
-            .map(|ended| ended.pid())
+            .map(|ended| {
+                (
+                    ended.pid(),
+                    ended.ending().map_or(Outcome::Unknown, Outcome::from),
+                )
+            })
     }
 }
 
