@@ -66,13 +66,11 @@ pub fn cpu(pid: u32) -> Duration {
     Duration::from_millis(used.unwrap_or_default() * 10)
 }
 
-/// Private memory in kB.
+/// Private memory in kB. Clean pages are its program's and do not count: they become
+/// private only when another process of the same program ends.
 pub fn private(pid: u32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    ["Private_Clean:", "Private_Dirty:"]
-        .iter()
-        .filter_map(|name| field(&rollup, name))
-        .sum()
+    field(&rollup, "Private_Dirty:").unwrap_or(0)
 }
 
 /// The number after a word at the beginning of a line.

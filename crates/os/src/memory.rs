@@ -70,6 +70,34 @@ impl Drop for Buffer {
     }
 }
 
+/// How far below us the stack is given back.
+const DEPTH: usize = 64 << 10;
+
+/// Gives back the pages of the stack that calls before this one have used and
+/// nobody uses now. For the main thread, when it is about to wait for long: the
+/// deepest call that there ever was would else cost its memory for ever.
+pub fn give_back_stack() {
+    let here = std::hint::black_box(0_u8);
+    // What is used below our frame, by the call that is made here, is less than a
+    // page.
+    let end = (&raw const here).addr() & !(PAGE - 1);
+    let Some(start) = end.checked_sub(PAGE + DEPTH) else {
+        return;
+    };
+    // SAFETY: the stack grows downwards, and nothing that lives is below the frame of
+    // the innermost call, which is less than a page below ours. So what the range
+    // has of the stack is unused; the rest is the gap of a megabyte that the kernel
+    // keeps free below the main thread's, where the call only gives an error. (Other
+    // threads have it if 68 KiB of their stack are left.)
+    unsafe {
+        libc::madvise(
+            std::ptr::without_provenance_mut(start),
+            DEPTH,
+            libc::MADV_DONTNEED,
+        )
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +112,32 @@ mod tests {
         assert!(buffer[PAGE..].iter().all(|byte| *byte == 0));
         buffer.release(usize::MAX / 2);
         assert_eq!(buffer.len(), 3 * PAGE);
+    }
+
+    fn deep(left: usize) -> usize {
+        let block = std::hint::black_box([left; 500]);
+        match left {
+            0 => 0,
+            _ => deep(left - 1) + block[left % 500],
+        }
+    }
+
+    fn resident() -> usize {
+        let pages = std::fs::read_to_string("/proc/thread-self/statm").unwrap();
+        pages.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn the_stack_that_nobody_uses_any_more_is_given_back_and_can_be_used_again() {
+        let sum = deep(12);
+        // Other tests of this process come and go: once of many times is enough.
+        let given_back = (0..1000).any(|_| {
+            assert_eq!(deep(12), sum);
+            let before = resident();
+            give_back_stack();
+            before >= resident() + 8
+        });
+        assert!(given_back);
+        assert_eq!(deep(12), sum);
     }
 }

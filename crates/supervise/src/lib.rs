@@ -33,8 +33,10 @@ use dt_service::{Place, Want, names};
 
 use directory::Directory;
 use home::Home;
+use machine::Event;
 use runtime::World;
 use signals::Signals;
+use state::{State, Unit};
 use upgrade::{Call, Handed};
 use world::{Held, Kernel};
 
@@ -43,14 +45,26 @@ const PROGRAM: &str = "supervise";
 /// Runs the program with its arguments, argv\[0\] left out.
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     match upgrade::call(args) {
-        Some(Call::Begin(dir)) => begin(dir),
-        Some(Call::GoOn(dir, handed)) => go_on(dir, handed),
+        Some(Call::Begin(dir)) => Ok(keep(begin(dir)?)),
+        Some(Call::GoOn(dir, handed)) => Ok(go_on(dir, handed)?.map_or(Exit::OK, keep)),
         Some(Call::Answer) => Ok(Exit::OK),
         None => Err(Fatal::usage(PROGRAM, "supervise dir")),
     }
 }
 
-fn begin(dir: &OsStr) -> Result<Exit, Fatal> {
+/// What there is once all is ready: the state to begin with, and what has happened.
+type Begun = (State, [(Unit, Event); 2], Box<Kernel>);
+
+/// Keeps the service until we are to exit.
+fn keep((state, events, mut kernel): Begun) -> Exit {
+    runtime::run(state, &events, &mut *kernel);
+    Exit::OK
+}
+
+/// Not inlined, and the kernel in a box: what the way there takes of the stack is
+/// not taken for as long as we live.
+#[inline(never)]
+fn begin(dir: &OsStr) -> Result<Begun, Fatal> {
     let mut signals = watch_children(dir)?;
     let scan = scan_directory(dir);
     file::chdir(dir).map_err(|why| fatal(&["chdir to ".as_ref(), dir], &why))?;
@@ -72,7 +86,7 @@ fn begin(dir: &OsStr) -> Result<Exit, Fatal> {
         control,
     };
     let to_start = |why| of_file("start", dir, "run", &why);
-    let mut kernel = Kernel::new(dir, held).map_err(to_start)?;
+    let mut kernel = Box::new(Kernel::new(dir, held).map_err(to_start)?);
     let resumed = kernel.take_over(down).map_err(to_start)?;
     let (state, events) = match resumed {
         Some(resumed) => resumed,
@@ -81,14 +95,13 @@ fn begin(dir: &OsStr) -> Result<Exit, Fatal> {
     kernel.announce(&state);
     let ok = files::open_ok(&place).map_err(|why| of_ours("read", "ok", why))?;
     kernel.show_presence(ok);
-
-    runtime::run(state, &events, &mut kernel);
-    Ok(Exit::OK)
+    Ok((state, events, kernel))
 }
 
 /// In the place of a program that has put everything on record, and whose
 /// children are ours.
-fn go_on(dir: &OsStr, handed: Handed) -> Result<Exit, Fatal> {
+#[inline(never)]
+fn go_on(dir: &OsStr, handed: Handed) -> Result<Option<Begun>, Fatal> {
     let mut signals = watch_children(dir)?;
     let place = place(dir)?;
     let own = Path::new(dir).file_name().map(OsStr::to_owned);
@@ -105,18 +118,18 @@ fn go_on(dir: &OsStr, handed: Handed) -> Result<Exit, Fatal> {
         control,
     };
     let to_start = |why| of_file("start", dir, "run", &why);
-    let mut kernel = Kernel::new(dir, held).map_err(to_start)?;
+    let mut kernel = Box::new(Kernel::new(dir, held).map_err(to_start)?);
     kernel.show_presence(handed.ok);
     if let Some((reader, writer)) = handed.pipe {
         kernel.take_pipe(reader, writer);
     }
     // None: it was to exit, and its service has died this instant.
-    if let Some((state, events)) = kernel.take_over(false).map_err(to_start)? {
-        kernel.announce(&state);
-        kernel.leave_word(None);
-        runtime::run(state, &events, &mut kernel);
-    }
-    Ok(Exit::OK)
+    let Some((state, events)) = kernel.take_over(false).map_err(to_start)? else {
+        return Ok(None);
+    };
+    kernel.announce(&state);
+    kernel.leave_word(None);
+    Ok(Some((state, events, kernel)))
 }
 
 /// Where the services are that `dir` is one of, as seen from where we began, and

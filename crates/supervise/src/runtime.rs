@@ -202,6 +202,7 @@ fn due(mut state: State, world: &mut impl World) -> Option<State> {
 }
 
 /// Reaps the dead, if it is time for that.
+#[inline(never)]
 fn bury(mut state: State, unburied: &mut bool, world: &mut impl World) -> Option<State> {
     while *unburied {
         let from = state.main.deaths_from(&world.policy());
@@ -229,6 +230,7 @@ pub fn settle(state: State, unit: Unit, event: Event, world: &mut impl World) ->
     settle_to(state, To { unit, group: false }, event, world)
 }
 
+#[inline(never)]
 fn settle_to(mut state: State, to: To, event: Event, world: &mut impl World) -> Option<State> {
     let mut next = Some((to, event));
     while let Some((to, event)) = next.take() {

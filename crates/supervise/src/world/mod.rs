@@ -11,6 +11,7 @@ use dt_cli::{Message, warn};
 use dt_os::clock::Moment;
 use dt_os::descriptor;
 use dt_os::exec::Image;
+use dt_os::memory;
 use dt_os::process::{self, Birth, ChildSignal, Launch, Pid};
 use dt_os::signals::Signal;
 use dt_os::usage;
@@ -560,6 +561,7 @@ impl World for Kernel {
     }
 
     fn wait(&mut self, deadline: Option<Moment>) -> Ready {
+        memory::give_back_stack();
         self.written = None;
         self.settings.forget();
         let look = self.people.must_be_looked_at() || self.owed.is_some();
