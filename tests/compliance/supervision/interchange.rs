@@ -40,7 +40,7 @@ fn clients_steer_the_other_supervise() {
         ));
         svstat(case, clients, &service);
         for letters in [
-            "-h", "-a", "-i", "-p", "-t", "-c", "-k", "-d", "-o", "-u", "-q", "-pd", "-u", "-x",
+            "-h", "-a", "-i", "-p", "-t", "-c", "-k", "-d", "-o", "-u", "-z", "-pd", "-u", "-x",
         ] {
             let outcome = clients.run("svc", &[letters, "d"], &case.scratch);
             service.rest();
