@@ -10,7 +10,7 @@ use dt_service::deaths::Role;
 use dt_service::{Command, Want};
 use supervise::machine::{Action, Event, Machine, Needs, Outcome, Policy, Process, Reason};
 
-use machine::{DONE, FINISHING, FULL, LIMITED, OURS, OUTCOMES, STRANGER};
+use machine::{CHECK, DONE, FINISHING, FULL, HOOK, LIMITED, OURS, OUTCOMES, STRANGER, hooked};
 
 /// The moment at which every event of the page happens.
 const NOW: Moment = Moment::at(Duration::from_secs(1000));
@@ -20,6 +20,17 @@ fn events(policy: &Policy) -> Vec<Event> {
     let deaths = OUTCOMES.into_iter().take(outcomes);
     let deaths = deaths.map(|outcome| Event::Died(OURS, outcome));
     let before = [Event::Boot, Event::Started(OURS), Event::StartFailed];
+    let beside = [
+        Event::Beside(Role::Control, HOOK),
+        Event::BesideFailed(Role::Control),
+        Event::Died(HOOK, DONE),
+        Event::Died(HOOK, Outcome::Exited(1)),
+        Event::Beside(Role::Check, CHECK),
+        Event::BesideFailed(Role::Check),
+        Event::Died(CHECK, DONE),
+        Event::Died(CHECK, Outcome::Exited(1)),
+    ];
+    let beside = beside.into_iter().filter(|_| policy.check);
     let rest = [
         Event::Died(STRANGER, DONE),
         Event::Proven(OURS),
@@ -34,12 +45,24 @@ fn events(policy: &Policy) -> Vec<Event> {
         .into_iter()
         .filter(|command| command.is_plain());
     let commands = plain.map(Event::Control);
-    commands.chain(before).chain(deaths).chain(rest).collect()
+    commands
+        .chain(before)
+        .chain(deaths)
+        .chain(beside)
+        .chain(rest)
+        .collect()
 }
 
 fn event_name(event: Event) -> String {
     match event {
         Event::Control(command) => char::from(command.byte()).to_string(),
+        Event::Beside(role, _) => format!("Started({})", role.word()),
+        Event::BesideFailed(role) => format!("StartFailed({})", role.word()),
+        Event::Died(pid, how) if [HOOK, CHECK].contains(&pid) => {
+            let role = if pid == HOOK { "control" } else { "check" };
+            let how = if how == DONE { "" } else { " 1" };
+            format!("Died({role}{how})")
+        }
         Event::Died(STRANGER, _) => "Died(a stranger)".to_owned(),
         Event::Died(_, DONE) => "Died".to_owned(),
         Event::Died(_, Outcome::Exited(code)) => format!("Died({code})"),
@@ -90,6 +113,7 @@ fn state_name(state: &Machine) -> String {
                 Reason::Pace => "pace".to_owned(),
                 Reason::Retry => "retry".to_owned(),
                 Reason::Dependency => "dependency".to_owned(),
+                Reason::Hook { .. } => "control".to_owned(),
                 Reason::ForkFailed { failures } => format!("fork failed {failures}x"),
             };
             format!("Waiting {:.2}s ({why})", seconds(until))
@@ -122,6 +146,23 @@ fn state_name(state: &Machine) -> String {
     }
     if let Some(kill) = state.pressure.kill {
         let _ = write!(name, " killed in {:.2}s", seconds(kill));
+    }
+    if let Some((hook, now)) = state.hooks.now {
+        let moot = if now.live { "" } else { " for nobody" };
+        let _ = write!(name, " control/{}{moot}", char::from(hook.letter()));
+    }
+    for hook in state.hooks.queue.iter().flatten() {
+        let _ = write!(name, " then control/{}", char::from(hook.letter()));
+    }
+    match (state.check.now, state.check.next) {
+        (Some(_), _) => name.push_str(" checked"),
+        (None, Some(next)) => {
+            let _ = write!(name, " check in {:.2}s", seconds(next));
+        }
+        (None, None) => {}
+    }
+    if state.ready {
+        name.push_str(" ready");
     }
     let too_soon = state.not_before > NOW;
     if too_soon && !matches!(state.process, Process::Waiting { .. }) {
@@ -263,6 +304,39 @@ fn states_at_the_limit() -> Vec<Machine> {
     vec![up, failed]
 }
 
+fn states_with_hooks() -> Vec<Machine> {
+    let policy = hooked();
+    let running = Machine {
+        process: Process::Running {
+            pid: OURS,
+            paused: false,
+        },
+        up: true,
+        not_before: NOW,
+        ..Machine::new(Want::Up)
+    };
+    let after = |machine: Machine, event| machine.step(event, NOW, &policy).0;
+    let told = |machine, command| after(machine, Event::Control(command));
+    let hooked = |machine| after(machine, Event::Beside(Role::Control, HOOK));
+    let asked = after(
+        after(running, Event::Due),
+        Event::Beside(Role::Check, CHECK),
+    );
+    let ready = after(asked, Event::Died(CHECK, DONE));
+    let stopping = hooked(told(ready, Command::Down));
+    vec![
+        after(Machine::new(Want::Up), Event::Boot),
+        hooked(after(Machine::new(Want::Up), Event::Boot)),
+        asked,
+        after(asked, Event::Died(OURS, DONE)),
+        told(ready, Command::Down),
+        stopping,
+        after(stopping, Event::Died(OURS, DONE)),
+        hooked(told(ready, Command::Kill)),
+        told(told(ready, Command::Exit), Command::Terminate),
+    ]
+}
+
 /// Leaves out what cannot be, which the exploration below shows.
 fn makes_sense(state: &Machine) -> bool {
     match state.process {
@@ -294,6 +368,8 @@ fn page() -> String {
     add_states(&mut page, states_of_the_second_page(&roles), &FINISHING);
     page.push_str("\n# Where three starts in 2 s are too many, and another try after that.\n");
     add_states(&mut page, states_at_the_limit(), &LIMITED);
+    page.push_str("\n# With check, and control/t, d, u and k.\n");
+    add_states(&mut page, states_with_hooks(), &hooked());
     page.push_str("\n# While a service that is needed is not ready.\n");
     let unmet = Policy {
         needs: Needs::Unmet,

@@ -22,6 +22,9 @@ use crate::{PROGRAM, ledger, takeover};
 
 impl Kernel {
     pub(super) fn start_one(&mut self, state: &State, whose: Unit, role: Role) -> io::Result<Pid> {
+        if role.is_beside() {
+            return self.start_beside(state, role);
+        }
         let pipe = self.descriptors(whose);
         let tells = self.settings.notification();
         let tells = tells.filter(|_| (whose, role) == (Unit::Main, Role::Run));
@@ -47,6 +50,36 @@ impl Kernel {
             self.ready = ready.map(|(_, (ours, _))| ours);
         }
         self.record_start(state, whose, child.pid());
+        child.open()
+    }
+
+    /// A program in `control`, which is told the service's process, or `check`.
+    fn start_beside(&mut self, state: &State, role: Role) -> io::Result<Pid> {
+        let letter = state
+            .main
+            .hooks
+            .first()
+            .map_or('t', |hook| hook.letter().into());
+        let (file, process) = match (role, state.main.process.pid()) {
+            (Role::Check, _) => ("./check".to_owned(), None),
+            (_, pid) => (format!("./control/{letter}"), pid),
+        };
+        let process = process.map(|pid| pid.to_string());
+        let arguments: Vec<&str> = [file.as_str()]
+            .into_iter()
+            .chain(process.as_deref())
+            .collect();
+        let image = Image::inheriting(&file, &arguments)?;
+        let descriptors = self.descriptors(Unit::Main);
+        let child = self.launch(&image, &file, descriptors.as_slice())?;
+        let person = self.people.beside(role);
+        *person = Person::new();
+        person.process = Some(ledger::incarnation_of(child.pid()));
+        person.role = role;
+        let mut after = *state;
+        after.main = after.main.beside(role, child.pid(), Moment::now());
+        let (record, more) = self.record(&after);
+        self.write_record(record, more.as_ref());
         child.open()
     }
 

@@ -256,13 +256,13 @@ impl World for Kernel {
         warn(PROGRAM, &what, why);
     }
 
-    fn send(&mut self, whose: Unit, to: Pid, signal: Signal, group: bool) -> io::Result<()> {
+    fn send(&mut self, _whose: Unit, to: Pid, signal: Signal, group: bool) -> io::Result<()> {
         if group {
             return process::send_group(to, signal);
         }
-        match &self.people.get(whose).survivor {
-            Some(survivor) if survivor.pid() == to => survivor.send(signal),
-            Some(_) | None => process::send(to, signal),
+        match self.people.of(to).and_then(|one| one.survivor.as_ref()) {
+            Some(survivor) => survivor.send(signal),
+            None => process::send(to, signal),
         }
     }
 
@@ -293,19 +293,32 @@ impl World for Kernel {
         let look = look.then(|| Moment::now().plus(LOOK));
         let deadline = deadline.into_iter().chain(look).min();
         let neighbours = self.settings.known_neighbours();
-        let [main, log, notify] = self.people.watched();
+        let [main, log, notify, hook, check] = self.people.watched();
         let watched = [
             Some(self.signals.as_fd()),
             Some(self.control.reader.as_fd()),
             main,
             log,
             notify,
+            hook,
+            check,
             self.ready.as_ref().map(AsFd::as_fd),
             neighbours.and_then(Neighbours::watched),
         ];
         let watched = watched.map(|fd| fd.map(|fd| (fd, Interest::Readable)));
-        let Ok([signal, control, main, log, notify, ready, around]) =
-            wait::until_ready(watched, deadline)
+        let Ok(
+            [
+                signal,
+                control,
+                main,
+                log,
+                notify,
+                hook,
+                check,
+                ready,
+                around,
+            ],
+        ) = wait::until_ready(watched, deadline)
         else {
             // The kernel is out of memory. Looking everywhere is always right.
             std::thread::sleep(BREATH);
@@ -320,7 +333,7 @@ impl World for Kernel {
         // Before the children are looked at: the signal of one that dies in
         // between only wakes us once too often.
         let told = if signal { self.signals.fetch() } else { &[] };
-        let ended = self.people.note_ends([main, log, notify]);
+        let ended = self.people.note_ends([main, log, notify, hook, check]);
         self.keep_house();
         self.pay_owed();
         Ready {

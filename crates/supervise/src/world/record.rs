@@ -27,11 +27,14 @@ impl Kernel {
         };
         let record = takeover::noted(&state.main, main.process).in_record(&state.main, record);
         let policy = self.settings.known();
-        let notify = self.people.notify.process;
-        (
-            record,
-            takeover::more(state, policy, self.log_record(), notify),
-        )
+        let [hook, check] = self.people.besides();
+        let processes = takeover::Processes {
+            log: self.log_record(),
+            notify: self.people.notify.process,
+            hook,
+            check,
+        };
+        (record, takeover::more(state, policy, &processes))
     }
 
     pub(super) fn log_record(&self) -> Option<LogRecord> {

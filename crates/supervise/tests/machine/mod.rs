@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use dt_os::process::Pid;
-use dt_settings::StartLimit;
+use dt_settings::{Letters, StartLimit};
 use supervise::machine::{Outcome, Policy};
 
 /// The service's process.
 pub const OURS: Pid = Pid::from_raw(7);
+/// A program in `control`.
+pub const HOOK: Pid = Pid::from_raw(9);
+/// The program `check`.
+pub const CHECK: Pid = Pid::from_raw(10);
 /// Somebody else.
 pub const STRANGER: Pid = Pid::from_raw(8);
 
@@ -45,6 +49,18 @@ pub const LIMITED: Policy = Policy {
     retry_after: Some(Duration::from_secs(2)),
     ..FULL
 };
+
+/// With programs in `control`, and `check`.
+pub fn hooked() -> Policy {
+    Policy {
+        plain: false,
+        control: Letters::of(b"tduk"),
+        check: true,
+        tells_ready: true,
+        stable_after: Duration::ZERO,
+        ..Policy::PLAIN
+    }
+}
 
 /// As it should.
 pub const DONE: Outcome = Outcome::Exited(0);
