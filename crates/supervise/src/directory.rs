@@ -149,7 +149,8 @@ impl Directory {
         } else {
             (PACE, PACE.max(settings.restart_delay_max))
         };
-        let check = present.has(Setting::Check) && settings.notification_fd.is_none();
+        let tells = settings.notification_fd.is_some() || present.has(Setting::NotifySocket);
+        let check = present.has(Setting::Check) && !tells;
         Policy {
             plain: !present.beyond() && !self.encore,
             start: present.has(Setting::Start),
@@ -172,8 +173,11 @@ impl Directory {
             retry_after: settings.retry_after,
             control: settings.control,
             check,
-            tells_ready: settings.notification_fd.is_some() || check,
+            tells_ready: tells || check,
             up_limit: settings.timeout_up,
+            watchdog: settings
+                .timeout_watchdog
+                .filter(|_| present.has(Setting::NotifySocket)),
             jitter: jitter(),
         }
     }
@@ -213,6 +217,11 @@ impl Directory {
     /// The descriptor on which `run` says that it is ready.
     pub(crate) const fn notification(&self) -> Option<i32> {
         self.settings.notification_fd
+    }
+
+    /// Whether `run` gets a socket to say how it is.
+    pub(crate) fn has_socket(&self) -> bool {
+        self.settings.present.has(Setting::NotifySocket)
     }
 
     /// How many deaths are kept.

@@ -7,7 +7,7 @@ use dt_service::deaths::Role;
 use dt_service::details;
 use dt_settings::Restart;
 
-use super::{Action, Machine, Next, Outcome, Plan, Policy, Pressure, Process, Reason};
+use super::{Action, Machine, Next, Outcome, Plan, Policy, Pressure, Process, Reason, Says};
 
 /// What a process exits with that is not to be tried again, by daemontools-encore.
 const GIVES_UP: i32 = 100;
@@ -36,6 +36,7 @@ impl Machine {
             process: Process::Down,
             ready: false,
             up_by: None,
+            says: Says::default(),
             pressure: Pressure::default(),
             ..self
         };

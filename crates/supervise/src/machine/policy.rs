@@ -70,6 +70,8 @@ pub struct Policy {
     pub check: bool,
     /// It is known when the service is ready.
     pub tells_ready: bool,
+    /// So long it may be silent on its socket.
+    pub watchdog: Option<Duration>,
     /// So long it may take to be.
     pub up_limit: Option<Duration>,
     /// How much of the longest delay there is to be, in parts of 256; different
@@ -103,6 +105,7 @@ impl Policy {
         check: false,
         tells_ready: false,
         up_limit: None,
+        watchdog: None,
         jitter: 0,
     };
 
