@@ -26,9 +26,11 @@
 //! to exit, after one second, in which its name can still be removed.
 #![forbid(unsafe_code)]
 
+mod bonds;
 mod control;
 mod essential;
 pub mod machine;
+pub mod order;
 pub mod output;
 mod paths;
 pub mod runtime;
