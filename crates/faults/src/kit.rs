@@ -96,7 +96,7 @@ pub fn named_in(name: &str, directory: &Path) -> Vec<u32> {
 }
 
 /// All processes.
-fn all() -> impl Iterator<Item = u32> {
+pub fn all() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

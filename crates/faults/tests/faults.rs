@@ -78,6 +78,11 @@ fn floods_and_stops_are_borne() {
 }
 
 #[test]
+fn many_services_cost_nothing_and_outlive_the_scanner() {
+    table(&["many"], true);
+}
+
+#[test]
 fn the_undisturbed_are_paced_and_clean() {
     table(&["pacing", "identity"], true);
 }

@@ -4,6 +4,7 @@ mod control;
 mod injections;
 mod kills;
 mod logs;
+mod many;
 mod shortage;
 mod steady;
 
@@ -17,6 +18,8 @@ pub struct Size {
     pub services: usize,
     /// How often each of them is hurt.
     pub rounds: usize,
+    /// Services where there are many.
+    pub many: usize,
     /// Kills of a logger.
     pub kills: u32,
     /// At how many calls of a program something is made to fail; each call with
@@ -29,6 +32,7 @@ impl Size {
     pub const SHORT: Self = Self {
         services: 5,
         rounds: 2,
+        many: 300,
         kills: 40,
         faults: Some(16),
     };
@@ -36,6 +40,7 @@ impl Size {
     pub const LONG: Self = Self {
         services: 50,
         rounds: 20,
+        many: 10_000,
         kills: 1000,
         faults: None,
     };
@@ -61,6 +66,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("status-reads", control::status_reads),
     ("log-stopped", logs::stopped),
     ("clock-step", logs::clock_step),
+    ("many", many::many),
     ("pacing", steady::pacing),
     ("identity", steady::identity),
 ];
