@@ -65,6 +65,16 @@ fn a_failing_call_loses_no_line() {
 }
 
 #[test]
+fn want_of_memory_loses_nothing() {
+    table(&["memory"], true);
+}
+
+#[test]
+fn two_failing_calls_lose_nothing() {
+    table(&["pairs"], true);
+}
+
+#[test]
 fn shortage_ends_when_it_ends() {
     table(
         &["fork-failure", "fd-exhaustion", "disk-full", "read-only"],

@@ -25,6 +25,10 @@ pub struct Size {
     /// At how many calls of a program something is made to fail; each call with
     /// each error if there is no number.
     pub faults: Option<usize>,
+    /// How many times two faults at once.
+    pub pairs: usize,
+    /// Which they are.
+    pub seed: u64,
 }
 
 impl Size {
@@ -35,6 +39,8 @@ impl Size {
         many: 300,
         kills: 40,
         faults: Some(16),
+        pairs: 8,
+        seed: 1,
     };
     /// Before a release.
     pub const LONG: Self = Self {
@@ -43,6 +49,8 @@ impl Size {
         many: 10_000,
         kills: 1000,
         faults: None,
+        pairs: 200,
+        seed: 1,
     };
 }
 
@@ -57,6 +65,8 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("inject-supervise", injections::supervise),
     ("inject-svscan", injections::svscan),
     ("inject-log", injections::log),
+    ("memory", injections::memory),
+    ("pairs", injections::pairs),
     ("fork-failure", shortage::forks),
     ("fd-exhaustion", shortage::descriptors),
     ("disk-full", shortage::disk),
