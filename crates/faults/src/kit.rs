@@ -107,7 +107,7 @@ pub fn worked_in_below(directory: &Path) -> HashSet<PathBuf> {
 }
 
 /// All processes.
-fn all() -> impl Iterator<Item = u32> {
+pub fn all() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

@@ -105,7 +105,7 @@ fn whatever_is_killed_no_service_runs_twice_and_no_line_is_lost() {
     }
     until_whole(&tree, &pipes);
     let held: Vec<_> = pipes.iter().map(|pipe| svscan.ends_of(pipe)).collect();
-    assert_eq!(held, [2, 2, 2]);
+    assert_eq!(held, [1, 1, 1]);
     until("nothing is deaf any more", || {
         halves().all(|half| {
             tree.scratch
