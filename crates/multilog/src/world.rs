@@ -25,6 +25,10 @@ pub enum Open {
 
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "several things may come at once"
+)]
 pub struct Woken {
     /// There is input, or its end, or the reason why there is none.
     pub input: bool,
