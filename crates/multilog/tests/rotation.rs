@@ -198,7 +198,7 @@ fn term_while_the_processor_runs_waits_for_it() {
     let scratch = Scratch::new();
     let (reader, mut writer) = std::io::pipe().unwrap();
     let mut running = start(&scratch, &["s8000", "n100", SLOW, "./d"], &reader);
-    writer.write_all(input()[..6400].as_bytes()).unwrap();
+    writer.write_all(&input().as_bytes()[..6400]).unwrap();
     until("the processor runs", || scratch.join("runs").exists());
     running.signal("TERM");
     assert_eq!(running.ended(), None);
