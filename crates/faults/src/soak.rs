@@ -63,6 +63,7 @@ struct Soak<'a> {
     done: [u64; ACTS.len()],
     refused: u64,
     twice: u64,
+    begun: Instant,
 }
 
 /// What a scanner takes.
@@ -90,6 +91,7 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
         done: [0; ACTS.len()],
         refused: 0,
         twice: 0,
+        begun: Instant::now(),
     };
     let length = Duration::from_secs_f64(plan.minutes * 60.0);
     let begun = Instant::now();
@@ -155,6 +157,7 @@ impl Soak<'_> {
         let suite = self.tree.suite;
         let kill_all = |pids: Vec<u32>| pids.into_iter().for_each(kit::kill);
         let (act, _) = ACTS.get(index).ok_or("no act")?;
+        eprintln!("J {:?} {act:?} {name} svc {:?} sup {:?} log {:?} lsup {:?} scan {}", self.begun.elapsed(), self.tree.copies(&name), self.tree.supervisors(&name), self.tree.loggers(&name), self.tree.supervisors(&format!("{name}/log")), self.scanner.pid());
         match act {
             Act::KillService => kill_all(self.tree.copies(&name)),
             Act::KillSupervise => kill_all(self.tree.supervisors(&name)),

@@ -163,6 +163,18 @@ impl<'a> Tree<'a> {
         tally
     }
 
+    /// What is known of a service whose lines are not all there.
+    pub fn losses(&self, name: &str) -> String {
+        let counts = lines::counts(&self.scratch.join("counts").join(name));
+        let log = self.directory(name).join("log/main");
+        let lost = lines::losses(&log, &counts).join("; ");
+        let (loggers, supervisors) = (self.loggers(name), self.supervisors(&format!("{name}/log")));
+        let files = fs::read_dir(&log).into_iter().flatten().flatten();
+        let mut files: Vec<_> = files.map(|entry| entry.file_name()).collect();
+        files.sort();
+        format!("{name}: {lost}; loggers {loggers:?}, supervisors {supervisors:?}, files {files:?}")
+    }
+
     /// Stops the services and adds up what became of their lines.
     pub fn stop_and_tally(&self, names: &[String]) -> Tally {
         for name in names {
@@ -178,7 +190,11 @@ impl<'a> Tree<'a> {
         }
         let mut all = Tally::default();
         for name in names {
-            all += self.tally(name);
+            let tally = self.tally(name);
+            if !tally.is_complete() {
+                eprintln!("{}", self.losses(name));
+            }
+            all += tally;
         }
         all
     }
