@@ -15,6 +15,8 @@
     reason = "printing is what a bench is for"
 )]
 
+#[path = "../built/mod.rs"]
+mod built;
 mod cases;
 mod floor;
 mod idle;
@@ -26,7 +28,6 @@ mod table;
 use std::error::Error;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use clap::Parser;
 
@@ -62,6 +63,9 @@ struct Options {
     bench: bool,
 }
 
+/// The packages with what is measured.
+const PROGRAMS: [&str; 4] = ["multilog", "tai64n", "tai64nlocal", "supervise"];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     if !options.bench {
@@ -71,7 +75,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(bytes) = options.only_write {
         return Ok(floor::write(bytes)?);
     }
-    let ours = options.ours.clone().map_or_else(build, Ok)?;
+    let ours = options
+        .ours
+        .clone()
+        .map_or_else(|| built::build(&PROGRAMS), Ok)?;
     let original = original(&options.original);
     let scratch = Scratch::new(&options.scratch)?;
     speed(&options, &ours, original, &scratch.0);
@@ -103,24 +110,6 @@ fn original(directory: &Path) -> Option<&Path> {
         missing.join(", ")
     );
     None
-}
-
-/// Builds what is measured as a user would, and gives the directory.
-fn build() -> Result<PathBuf, Box<dyn Error>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    command.args(["build", "--quiet", "--release"]);
-    for package in ["multilog", "tai64n", "tai64nlocal", "supervise"] {
-        command.args(["--package", package]);
-    }
-    if !command.status()?.success() {
-        return Err("the programs cannot be built".into());
-    }
-    // …/release/deps/log_path-0123456789abcdef
-    let own = std::env::current_exe()?;
-    let directory = own.parent().and_then(Path::parent);
-    Ok(directory.ok_or("no directory of our own")?.to_owned())
 }
 
 fn speed(options: &Options, ours: &Path, original: Option<&Path>, scratch: &Path) {

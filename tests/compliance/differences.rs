@@ -320,7 +320,8 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         case: "svstat_numbers",
         reason: "Of files of 19, 20 and 40 bytes ours tells what daemontools-encore and runit have \
-                 added to them, in encore's words; the original reads 18 bytes of them.",
+                 added to them, in encore's words; the original reads 18 bytes of them. A process \
+                 id that Linux gives to nobody is a bad format to ours.",
     },
     Difference {
         case: "svstat_status_is_a_directory",

@@ -109,7 +109,10 @@ pub fn give_back_code() {
     }
     let start = (&raw const __executable_start).addr();
     let end = (&raw const etext).addr() & !(PAGE - 1);
-    let Some(length) = end.checked_sub(start).filter(|_| start.is_multiple_of(PAGE)) else {
+    let Some(length) = end
+        .checked_sub(start)
+        .filter(|_| start.is_multiple_of(PAGE))
+    else {
         return;
     };
     // SAFETY: what the linker puts between the two is mapped from the program's file
