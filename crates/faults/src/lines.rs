@@ -122,22 +122,45 @@ impl std::ops::AddAssign for Tally {
 /// may be there: whoever was killed between writing and counting.
 pub fn tally(log: &Path, counts: &HashMap<String, u64>) -> Tally {
     let mut tally = Tally::default();
-    let mut seen: HashMap<(&str, u64), u64> = HashMap::new();
     let content = content(log);
-    for text in content.split_inclusive('\n') {
-        match known(text, counts) {
-            Some(key) => *seen.entry(key).or_default() += 1,
-            None => tally.torn += 1,
-        }
-    }
+    let (seen, torn) = seen(&content, counts);
+    tally.torn = torn;
     for (identity, last) in counts {
         tally.lines += last;
-        let missing =
-            (1..=*last).filter(|number| !seen.contains_key(&(identity.as_str(), *number)));
-        tally.lost += u64::try_from(missing.count()).unwrap_or(u64::MAX);
+        tally.lost += missing(&seen, identity, *last).map(|_| 1).sum::<u64>();
     }
     tally.duplicated = seen.values().map(|times| times - 1).sum();
     tally
+}
+
+/// The lines that are not there, for people: of which writer, and of how many.
+pub fn losses(log: &Path, counts: &HashMap<String, u64>) -> Vec<String> {
+    let content = content(log);
+    let (seen, _) = seen(&content, counts);
+    let of_writer = |(identity, last): (&String, &u64)| {
+        let numbers: Vec<u64> = missing(&seen, identity, *last).collect();
+        (!numbers.is_empty()).then(|| format!("of {last} lines of {identity}: {numbers:?}"))
+    };
+    counts.iter().filter_map(of_writer).collect()
+}
+
+type Seen<'a> = HashMap<(&'a str, u64), u64>;
+
+/// How often each line is there, and how many there are that nobody wrote.
+fn seen<'a>(content: &'a str, counts: &HashMap<String, u64>) -> (Seen<'a>, u64) {
+    let mut seen = Seen::new();
+    let mut torn = 0;
+    for text in content.split_inclusive('\n') {
+        match known(text, counts) {
+            Some(key) => *seen.entry(key).or_default() += 1,
+            None => torn += 1,
+        }
+    }
+    (seen, torn)
+}
+
+fn missing<'a>(seen: &'a Seen<'a>, identity: &'a str, last: u64) -> impl Iterator<Item = u64> {
+    (1..=last).filter(move |number| !seen.contains_key(&(identity, *number)))
 }
 
 /// Whose line it is, if it is one and whole.

@@ -28,6 +28,7 @@ pub mod incarnation;
 pub mod limits;
 pub mod local_time;
 pub mod memory;
+pub mod oom;
 pub mod pidfd;
 pub mod places;
 pub mod process;

@@ -99,6 +99,12 @@ impl Role {
         known.unwrap_or(Self::Unknown(byte))
     }
 
+    /// Whether it runs beside `run`.
+    #[must_use]
+    pub const fn is_beside(self) -> bool {
+        matches!(self, Self::Control | Self::Check)
+    }
+
     /// The program's name in the service directory.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -47,10 +47,23 @@ pub struct Settings {
 }
 
 /// Letters of commands, and digits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Letters(u64);
 
 impl Letters {
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// These.
+    #[must_use]
+    pub fn of(letters: &[u8]) -> Self {
+        let mut all = Self::NONE;
+        for letter in letters {
+            all.add(*letter);
+        }
+        all
+    }
+
     /// What runit and daemontools-encore have commands for, of which each but `c`,
     /// `x` and `w` sends a signal.
     const KNOWN: &'static [u8] = b"12acdhikopqtuwx";

@@ -149,6 +149,7 @@ impl Directory {
         } else {
             (PACE, PACE.max(settings.restart_delay_max))
         };
+        let check = present.has(Setting::Check) && settings.notification_fd.is_none();
         Policy {
             plain: !present.beyond() && !self.encore,
             start: present.has(Setting::Start),
@@ -169,7 +170,9 @@ impl Directory {
             stable_after: settings.stable_after,
             start_limit: settings.start_limit,
             retry_after: settings.retry_after,
-            tells_ready: settings.notification_fd.is_some(),
+            control: settings.control,
+            check,
+            tells_ready: settings.notification_fd.is_some() || check,
             up_limit: settings.timeout_up,
             jitter: jitter(),
         }

@@ -350,10 +350,15 @@ fn give_notices(state: &mut State, world: &mut impl World) {
 
 fn start(state: &State, unit: Unit, role: Role, world: &mut impl World) -> Event {
     match world.start(state, unit, role) {
+        Ok(pid) if role.is_beside() => Event::Beside(role, pid),
         Ok(pid) => Event::Started(pid),
         Err(why) => {
             world.warn_of_failed_start(&why);
-            Event::StartFailed
+            if role.is_beside() {
+                Event::BesideFailed(role)
+            } else {
+                Event::StartFailed
+            }
         }
     }
 }

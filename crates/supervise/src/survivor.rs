@@ -59,6 +59,16 @@ fn look(pid: Pid, child: bool, by_start: bool) -> Found {
 }
 
 impl Survivor {
+    /// One on record that has gone, of which nobody has been told.
+    pub(crate) const fn gone(process: Incarnation) -> Self {
+        Self {
+            process,
+            fd: None,
+            ended: true,
+            ending: None,
+        }
+    }
+
     pub(crate) fn pid(&self) -> Pid {
         takeover::pid(self.process)
     }

@@ -6,10 +6,12 @@ use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_service::deaths::Role;
 use dt_service::details::Reason as Reasons;
-use dt_service::record::{Counts, Helper, LogRecord, More};
+use dt_service::record::{Besides, Counts, Helper, LogRecord, More};
 use dt_service::{Incarnation, Record, Want};
 
-use crate::machine::{Event, LOOK, Machine, Outcome, Policy, Pressure, Process, Reason};
+use crate::machine::{
+    Beside, Check, Event, Hook, Hooks, LOOK, Machine, Outcome, Policy, Pressure, Process, Reason,
+};
 use crate::state::State;
 
 /// The longest that a record may put a start off: it is never more, unless the
@@ -82,7 +84,7 @@ pub struct Noted {
 pub fn noted(machine: &Machine, service: Option<Incarnation>) -> Noted {
     let not_before = match machine.process {
         Process::Waiting {
-            why: Reason::Dependency,
+            why: Reason::Dependency | Reason::Hook { .. },
             ..
         } => machine.not_before,
         Process::Waiting { until, .. } if !matches!(machine.role, Role::Stop | Role::Finish) => {
@@ -154,15 +156,10 @@ impl Noted {
     }
 }
 
-/// What `state` says beyond a record of version 1; `log` and `notify` are what was
-/// on record of them. None where all of it can be said in version 1.
+/// What `state` says beyond a record of version 1; `processes` are
+/// those besides the service's. None where all of it can be said in version 1.
 #[must_use]
-pub fn more(
-    state: &State,
-    policy: &Policy,
-    log: Option<LogRecord>,
-    notify: Option<Incarnation>,
-) -> Option<More> {
+pub fn more(state: &State, policy: &Policy, processes: &Processes) -> Option<More> {
     let main = &state.main;
     if policy.plain
         && state.log.is_none()
@@ -170,15 +167,17 @@ pub fn more(
         && !main.failed
         && main.role == Role::Run
         && main.pressure == Pressure::default()
+        && main.hooks.is_idle()
+        && main.check.now.is_none()
     {
         return None;
     }
     let running = state.notices.now;
-    let running = running.zip(notify).map(|(now, process)| Helper {
+    let running = running.zip(processes.notify).map(|(now, process)| Helper {
         process,
         until: now.until.since(Moment::default()),
     });
-    let log = state.log.zip(log);
+    let log = state.log.zip(processes.log);
     let log = log.map(|(machine, log)| noted(&machine, log.service).in_log(&machine, log));
     Some(More {
         role: main.role,
@@ -188,8 +187,66 @@ pub fn more(
         notify: running,
         cause: main.cause,
         counts: counts(main),
+        beside: besides(main, processes),
         notices: state.notices.queue,
     })
+}
+
+/// Processes that are on record besides the service's, as no other can be taken for
+/// them.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Processes {
+    pub log: Option<LogRecord>,
+    pub notify: Option<Incarnation>,
+    pub hook: Option<Incarnation>,
+    pub check: Option<Incarnation>,
+}
+
+fn besides(main: &Machine, processes: &Processes) -> Besides {
+    let helper = |now: Beside, process: Option<Incarnation>| {
+        let until = now.until.since(Moment::default());
+        process.map(|process| Helper { process, until })
+    };
+    let mut hooks = [0; Besides::HOOKS];
+    let queue = main.hooks.queue.iter().flatten();
+    let places = hooks.iter_mut().zip(queue);
+    places.for_each(|(place, hook)| *place = hook.byte());
+    let (hook, check) = (main.hooks.now, main.check.now);
+    Besides {
+        hook: hook.and_then(|(hook, now)| Some((hook.byte(), helper(now, processes.hook)?))),
+        hook_live: hook.is_some_and(|(_, now)| now.live),
+        hooks,
+        check: check.and_then(|now| helper(now, processes.check)),
+        check_live: check.is_some_and(|now| now.live),
+    }
+}
+
+/// `machine` with what ran beside the service. What has gone meanwhile is as if it
+/// were there: its death is what follows.
+fn with_besides(machine: Machine, besides: &Besides) -> Machine {
+    let beside = |helper: Helper, live| Beside {
+        pid: pid(helper.process),
+        until: Moment::at(helper.until),
+        live,
+    };
+    let now = besides.hook.and_then(|(hook, helper)| {
+        let hook = Hook::of(hook)?;
+        Some((hook, beside(helper, besides.hook_live)))
+    });
+    let mut queue = [None; Hooks::MOST];
+    let known = besides.hooks.iter().filter_map(|hook| Hook::of(*hook));
+    let places = queue.iter_mut().zip(known);
+    places.for_each(|(place, hook)| *place = Some(hook));
+    let check = besides.check;
+    Machine {
+        hooks: Hooks { now, queue },
+        check: Check {
+            now: check.map(|helper| beside(helper, besides.check_live)),
+            next: None,
+        },
+        ..machine
+    }
 }
 
 fn counts(main: &Machine) -> Counts {
@@ -302,7 +359,9 @@ pub fn resumed(
         not_before,
         ..Machine::new(record.want)
     };
-    let machine = more.map_or(machine, |more| with_counts(machine, &more.counts));
+    let machine = more.map_or(machine, |more| {
+        with_besides(with_counts(machine, &more.counts), &more.beside)
+    });
     Some((machine, event))
 }
 

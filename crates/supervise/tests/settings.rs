@@ -350,7 +350,9 @@ fn a_final_failure_of_what_it_needs_is_its_own_but_not_of_what_it_waits_for() {
     for (directory, ends) in [("dependencies.d", false), ("waits-for.d", true)] {
         let service = Service::new(RUN);
         service.setting(&format!("{directory}/e"), "");
+        // Ready it never is; without this it would be, for the instant that it is up.
         other(&service, "exit 1");
+        service.setting("../e/notification-fd", "3");
         service.setting("../e/start-limit", "1 60s");
         let _other = start_other(&service);
         let _running = service.start();

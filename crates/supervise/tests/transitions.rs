@@ -1,84 +1,36 @@
-//! What the machine does, on one page, and what it never does, in all the states
-//! that it can get into.
-#![expect(
-    clippy::unwrap_used,
-    clippy::large_types_passed_by_value,
-    reason = "a test that cannot go on panics"
-)]
+//! What the machine does, on one page.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod machine;
+
 use std::fmt::Write;
 use std::time::Duration;
 
 use dt_os::clock::Moment;
-use dt_os::process::Pid;
-use dt_os::signals::Signal;
 use dt_service::deaths::Role;
-use dt_service::record::More;
-use dt_service::{Command, Incarnation, Record, Want};
-use dt_settings::StartLimit;
-use supervise::machine::{
-    Action, Actions, Event, Machine, Needs, Outcome, PACE, Policy, Process, Reason,
-};
-use supervise::state::State;
-use supervise::takeover::{self, Fate};
+use dt_service::{Command, Want};
+use supervise::machine::{Action, Event, Machine, Needs, Outcome, Policy, Process, Reason};
+
+use machine::{CHECK, DONE, FINISHING, FULL, HOOK, LIMITED, OURS, OUTCOMES, STRANGER, hooked};
 
 /// The moment at which every event of the page happens.
 const NOW: Moment = Moment::at(Duration::from_secs(1000));
-
-const OURS: Pid = Pid::from_raw(7);
-const STRANGER: Pid = Pid::from_raw(8);
-
-/// A directory with all that the machine knows of.
-const FULL: Policy = Policy {
-    plain: false,
-    start: true,
-    stop: true,
-    notify: true,
-    fails_on_100: true,
-    // No death is too early: that is looked at by itself.
-    stable_after: Duration::ZERO,
-    ..Policy::PLAIN
-};
-
-/// With `finish`, and a kill some time after TERM.
-const FINISHING: Policy = Policy {
-    finish: true,
-    start: false,
-    notify: false,
-    kill_after: Some(Duration::from_millis(510)),
-    finish_limit: Some(Duration::from_millis(510)),
-    ..FULL
-};
-
-/// With a limit to starts, and another try after that.
-const LIMITED: Policy = Policy {
-    start: false,
-    stop: false,
-    notify: false,
-    start_limit: Some(StartLimit {
-        starts: 2,
-        within: Duration::from_secs(2),
-    }),
-    retry_after: Some(Duration::from_secs(2)),
-    ..FULL
-};
-
-const DONE: Outcome = Outcome::Exited(0);
-
-/// The outcomes that are told apart.
-const OUTCOMES: [Outcome; 4] = [
-    DONE,
-    Outcome::Exited(1),
-    Outcome::Exited(100),
-    Outcome::Unknown,
-];
 
 fn events(policy: &Policy) -> Vec<Event> {
     let outcomes = if policy.plain { 1 } else { OUTCOMES.len() };
     let deaths = OUTCOMES.into_iter().take(outcomes);
     let deaths = deaths.map(|outcome| Event::Died(OURS, outcome));
     let before = [Event::Boot, Event::Started(OURS), Event::StartFailed];
+    let beside = [
+        Event::Beside(Role::Control, HOOK),
+        Event::BesideFailed(Role::Control),
+        Event::Died(HOOK, DONE),
+        Event::Died(HOOK, Outcome::Exited(1)),
+        Event::Beside(Role::Check, CHECK),
+        Event::BesideFailed(Role::Check),
+        Event::Died(CHECK, DONE),
+        Event::Died(CHECK, Outcome::Exited(1)),
+    ];
+    let beside = beside.into_iter().filter(|_| policy.check);
     let rest = [
         Event::Died(STRANGER, DONE),
         Event::Proven(OURS),
@@ -93,12 +45,24 @@ fn events(policy: &Policy) -> Vec<Event> {
         .into_iter()
         .filter(|command| command.is_plain());
     let commands = plain.map(Event::Control);
-    commands.chain(before).chain(deaths).chain(rest).collect()
+    commands
+        .chain(before)
+        .chain(deaths)
+        .chain(beside)
+        .chain(rest)
+        .collect()
 }
 
 fn event_name(event: Event) -> String {
     match event {
         Event::Control(command) => char::from(command.byte()).to_string(),
+        Event::Beside(role, _) => format!("Started({})", role.word()),
+        Event::BesideFailed(role) => format!("StartFailed({})", role.word()),
+        Event::Died(pid, how) if [HOOK, CHECK].contains(&pid) => {
+            let role = if pid == HOOK { "control" } else { "check" };
+            let how = if how == DONE { "" } else { " 1" };
+            format!("Died({role}{how})")
+        }
         Event::Died(STRANGER, _) => "Died(a stranger)".to_owned(),
         Event::Died(_, DONE) => "Died".to_owned(),
         Event::Died(_, Outcome::Exited(code)) => format!("Died({code})"),
@@ -149,6 +113,7 @@ fn state_name(state: &Machine) -> String {
                 Reason::Pace => "pace".to_owned(),
                 Reason::Retry => "retry".to_owned(),
                 Reason::Dependency => "dependency".to_owned(),
+                Reason::Hook { .. } => "control".to_owned(),
                 Reason::ForkFailed { failures } => format!("fork failed {failures}x"),
             };
             format!("Waiting {:.2}s ({why})", seconds(until))
@@ -181,6 +146,23 @@ fn state_name(state: &Machine) -> String {
     }
     if let Some(kill) = state.pressure.kill {
         let _ = write!(name, " killed in {:.2}s", seconds(kill));
+    }
+    if let Some((hook, now)) = state.hooks.now {
+        let moot = if now.live { "" } else { " for nobody" };
+        let _ = write!(name, " control/{}{moot}", char::from(hook.letter()));
+    }
+    for hook in state.hooks.queue.iter().flatten() {
+        let _ = write!(name, " then control/{}", char::from(hook.letter()));
+    }
+    match (state.check.now, state.check.next) {
+        (Some(_), _) => name.push_str(" checked"),
+        (None, Some(next)) => {
+            let _ = write!(name, " check in {:.2}s", seconds(next));
+        }
+        (None, None) => {}
+    }
+    if state.ready {
+        name.push_str(" ready");
     }
     let too_soon = state.not_before > NOW;
     if too_soon && !matches!(state.process, Process::Waiting { .. }) {
@@ -322,6 +304,39 @@ fn states_at_the_limit() -> Vec<Machine> {
     vec![up, failed]
 }
 
+fn states_with_hooks() -> Vec<Machine> {
+    let policy = hooked();
+    let running = Machine {
+        process: Process::Running {
+            pid: OURS,
+            paused: false,
+        },
+        up: true,
+        not_before: NOW,
+        ..Machine::new(Want::Up)
+    };
+    let after = |machine: Machine, event| machine.step(event, NOW, &policy).0;
+    let told = |machine, command| after(machine, Event::Control(command));
+    let hooked = |machine| after(machine, Event::Beside(Role::Control, HOOK));
+    let asked = after(
+        after(running, Event::Due),
+        Event::Beside(Role::Check, CHECK),
+    );
+    let ready = after(asked, Event::Died(CHECK, DONE));
+    let stopping = hooked(told(ready, Command::Down));
+    vec![
+        after(Machine::new(Want::Up), Event::Boot),
+        hooked(after(Machine::new(Want::Up), Event::Boot)),
+        asked,
+        after(asked, Event::Died(OURS, DONE)),
+        told(ready, Command::Down),
+        stopping,
+        after(stopping, Event::Died(OURS, DONE)),
+        hooked(told(ready, Command::Kill)),
+        told(told(ready, Command::Exit), Command::Terminate),
+    ]
+}
+
 /// Leaves out what cannot be, which the exploration below shows.
 fn makes_sense(state: &Machine) -> bool {
     match state.process {
@@ -353,6 +368,8 @@ fn page() -> String {
     add_states(&mut page, states_of_the_second_page(&roles), &FINISHING);
     page.push_str("\n# Where three starts in 2 s are too many, and another try after that.\n");
     add_states(&mut page, states_at_the_limit(), &LIMITED);
+    page.push_str("\n# With check, and control/t, d, u and k.\n");
+    add_states(&mut page, states_with_hooks(), &hooked());
     page.push_str("\n# While a service that is needed is not ready.\n");
     let unmet = Policy {
         needs: Needs::Unmet,
@@ -406,732 +423,4 @@ fn the_page_of_transitions_is_as_it_was_read_last() {
         assert_eq!(now, then, "transitions.txt, line {}", number + 1);
     }
     assert_eq!(page, known);
-}
-
-/// A machine and the world as it really is, which the machine only hears about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Reality {
-    machine: Machine,
-    policy: Policy,
-    /// The living (or dead and not yet reaped) process of the service.
-    alive: Option<Pid>,
-    /// What it is.
-    role: Role,
-    /// Of `run`, and of `start`.
-    last_starts: [Option<Moment>; 2],
-    /// What really has become of `start`.
-    come: Come,
-    /// What the next `supervise` finds.
-    record: Record,
-    more: Option<More>,
-}
-
-/// How far the service has come up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Come {
-    Down,
-    /// `start` has run, for all that is known.
-    Perhaps,
-    Up,
-}
-
-/// The moment of the event that leads to the next state: the machine knows only
-/// differences, so that every state is moved back to it.
-const EPOCH: Moment = Moment::at(Duration::from_secs(100_000));
-
-const SERVICE: Incarnation = Incarnation {
-    pid: 7,
-    start: Some(1),
-};
-
-const NO_RECORD: Record = Record {
-    boot: None,
-    supervise: Incarnation {
-        pid: 1,
-        start: None,
-    },
-    service: None,
-    want: Want::Neither,
-    paused: false,
-    due: false,
-    leaving: true,
-    since: (0, 0),
-    since_boot: Duration::ZERO,
-    not_before: Duration::ZERO,
-};
-
-/// How an event ends.
-enum End {
-    On(Reality),
-    Quit,
-    /// Supervise was killed on the way.
-    Killed(Reality),
-}
-
-/// What the world answers where it has a choice, and how far supervise gets.
-#[derive(Clone, Copy)]
-struct World {
-    /// Whether forks succeed, and a process can be told from another.
-    kind: bool,
-    /// So many steps are taken, then supervise is killed.
-    steps: u32,
-}
-
-impl World {
-    const KIND: Self = Self {
-        kind: true,
-        steps: u32::MAX,
-    };
-
-    fn killed(&mut self) -> bool {
-        self.steps = self.steps.wrapping_sub(1);
-        self.steps == u32::MAX
-    }
-}
-
-impl Reality {
-    fn new(want: Want) -> Self {
-        Self::with(want, Policy::PLAIN)
-    }
-
-    fn with(want: Want, policy: Policy) -> Self {
-        Self {
-            machine: Machine::new(want),
-            policy,
-            alive: None,
-            role: Role::Run,
-            last_starts: [None; 2],
-            come: Come::Down,
-            record: NO_RECORD,
-            more: None,
-        }
-    }
-
-    /// A death is a fact before anybody hears of it.
-    fn dies(&mut self, how: Outcome) {
-        self.alive = None;
-        let given_up = self.policy.fails_on_100 && how == Outcome::Exited(100);
-        self.come = match (self.role, how) {
-            (Role::Start, DONE) => Come::Up,
-            (Role::Start, Outcome::Unknown) => Come::Perhaps,
-            (Role::Start, _) => Come::Down,
-            (Role::Run | Role::Stop, _) if given_up => Come::Down,
-            _ => self.come,
-        };
-    }
-
-    /// Performs what the machine decides, and checks each action against what
-    /// there is; `None` after `Quit`.
-    fn settle(self, event: Event, at: Moment, kind: bool) -> Option<Self> {
-        let world = World {
-            kind,
-            ..World::KIND
-        };
-        match self.go(event, at, world) {
-            End::On(next) => Some(next),
-            End::Quit => None,
-            End::Killed(_) => panic!("nobody kills"),
-        }
-    }
-
-    /// The same, where supervise may be killed.
-    fn go(mut self, event: Event, at: Moment, mut world: World) -> End {
-        if let Event::Died(pid, how) = event
-            && self.alive == Some(pid)
-        {
-            self.dies(how);
-        }
-        let mut next = Some(event);
-        while let Some(event) = next.take() {
-            let actions: Actions;
-            let doubtful = matches!(self.machine.process, Process::Doubtful { .. });
-            let mut policy = self.policy;
-            if policy.needs == Needs::Unmet && world.kind {
-                policy.needs = Needs::Met;
-            }
-            (self.machine, actions) = self.machine.step(event, at, &policy);
-            if world.killed() {
-                return End::Killed(self);
-            }
-            let service = self.record.service;
-            let noted = takeover::noted(&self.machine, service);
-            self.record = noted.in_record(&self.machine, self.record);
-            self.more = takeover::more(&State::new(self.machine), &self.policy, None, None);
-            // The next supervise is told that one knew of it.
-            assert_eq!(
-                self.record.service,
-                service.filter(|_| self.machine.process.pid().is_some())
-            );
-            if doubtful && actions.contains(&Some(Action::Quit)) {
-                // Given up by whoever said so.
-                self.alive = None;
-                self.come = Come::Down;
-            }
-            for action in actions.into_iter().flatten() {
-                assert_eq!(next, None, "{action:?} comes after a start");
-                if world.killed() {
-                    return End::Killed(self);
-                }
-                match action {
-                    Action::MarkChange
-                    | Action::TellStart(_)
-                    | Action::TellEnd(..)
-                    | Action::Announce
-                    | Action::SendGroup(..)
-                    | Action::Probe => {}
-                    // As a kill without one, but that the next begins at once.
-                    Action::Replace => return End::Killed(self),
-                    Action::Send(to, _) => {
-                        assert_eq!(Some(to), self.alive, "what has no process is signalled");
-                    }
-                    Action::Start(role) => {
-                        next = Some(self.start(role, at, world.kind));
-                        if world.killed() {
-                            return End::Killed(self);
-                        }
-                    }
-                    Action::Examine(pid) => next = Some(self.examine(pid, world.kind)),
-                    Action::Quit => {
-                        assert_eq!(self.alive, None, "leaves the service behind");
-                        self.check_come();
-                        return End::Quit;
-                    }
-                }
-            }
-        }
-        self.check(at);
-        End::On(self)
-    }
-
-    /// A child that is killed with its supervise before it is on record becomes
-    /// nothing; so the two are one step.
-    fn start(&mut self, role: Role, at: Moment, forks: bool) -> Event {
-        assert_eq!(self.alive, None, "a second copy");
-        let place = match role {
-            Role::Stop => {
-                assert_ne!(self.come, Come::Down, "stops what never was up");
-                None
-            }
-            Role::Start => Some(1),
-            Role::Finish => {
-                assert!(self.machine.ended.is_some(), "nobody has died");
-                None
-            }
-            _ => {
-                let ready = self.come == Come::Up || !self.policy.start;
-                assert!(ready, "runs without having been started");
-                Some(0)
-            }
-        };
-        if let Some(place) = place {
-            assert_ne!(self.machine.want, Want::Down, "wanted down is started");
-            if let Some(last) = self.last_starts[place] {
-                assert!(at.since(last) >= PACE, "{:?} after a start", at.since(last));
-            }
-        }
-        if !forks {
-            return Event::StartFailed;
-        }
-        self.come = match role {
-            Role::Stop => Come::Down,
-            Role::Start => Come::Perhaps,
-            Role::Finish => self.come,
-            _ => Come::Up,
-        };
-        if let Some(place) = place {
-            self.last_starts[place] = Some(at);
-        }
-        self.alive = Some(OURS);
-        self.role = role;
-        let started = takeover::started(SERVICE, at, PACE);
-        self.more = self.more.map(takeover::more_started);
-        self.record = Record {
-            service: started.service,
-            paused: started.paused,
-            due: started.due,
-            not_before: started.not_before,
-            ..self.record
-        };
-        Event::Started(OURS)
-    }
-
-    /// At rest nothing is owed.
-    fn check_come(&self) {
-        if self.policy.stop && !self.machine.up {
-            assert_eq!(self.come, Come::Down, "stop is forgotten");
-        }
-    }
-
-    /// A stranger may have the number by now.
-    fn examine(&self, pid: Pid, tells: bool) -> Event {
-        match (self.alive, tells) {
-            (_, false) => Event::Doubted(pid),
-            (Some(_), true) => Event::Proven(pid),
-            (None, true) => Event::Died(pid, Outcome::Unknown),
-        }
-    }
-
-    /// Another supervise in the killed one's place, in all the ways it may begin.
-    fn taken_over(mut self, at: Moment) -> Vec<(Self, Event)> {
-        let fates = match (self.record.service, self.alive) {
-            (Some(_), Some(_)) => [Fate::Lives, Fate::Unknown],
-            (Some(_), None) => [Fate::Gone, Fate::Unknown],
-            (None, alive) => {
-                assert_eq!(alive, None, "nobody knows of it");
-                [Fate::Gone; 2]
-            }
-        };
-        let killed = self.machine;
-        let (record, more) = (self.record, self.more);
-        let resumed =
-            fates.map(|fate| takeover::resumed(&record, more.as_ref(), &self.policy, fate, at));
-        if self.alive.is_none() && record.service.is_some() {
-            // Nobody heard how it ended.
-            self.come = match self.role {
-                Role::Start => Come::Perhaps,
-                Role::Run => Come::Up,
-                _ => self.come,
-            };
-        }
-        let mut all = Vec::new();
-        for resumed in resumed {
-            if let Some((machine, event)) = resumed {
-                assert_eq!(machine.want, self.record.want, "the wish is forgotten");
-                all.push((Self { machine, ..self }, event));
-            } else {
-                assert!(self.record.leaving && self.alive.is_none(), "{killed:?}");
-                self.last_starts = [None; 2];
-                self.check_come();
-                self.come = Come::Down;
-                for want in [Want::Up, Want::Down] {
-                    let machine = Machine::new(want);
-                    all.push((Self { machine, ..self }, Event::Boot));
-                }
-            }
-        }
-        all
-    }
-
-    fn check(&self, at: Moment) {
-        let machine = &self.machine;
-        match machine.process {
-            Process::Down => {
-                assert!(
-                    !machine.leaving,
-                    "nothing is there and nothing due: why stay"
-                );
-                assert_ne!(machine.want, Want::Up, "wanted up and forgotten");
-                assert_eq!(self.alive, None, "lost sight of");
-                self.check_come();
-            }
-            Process::Waiting { until, .. } => {
-                assert_eq!(machine.deadline(), Some(until), "a wait without an end");
-                assert!(until.since(at) <= Duration::from_mins(1), "too long a wait");
-                let wanted =
-                    machine.want != Want::Down || matches!(machine.role, Role::Stop | Role::Finish);
-                assert!(wanted, "waits for what is not wanted");
-                assert_eq!(self.alive, None, "lost sight of");
-            }
-            Process::Starting { .. } => panic!("an answer that never came"),
-            Process::Running { pid, .. } => assert_eq!(self.alive, Some(pid), "a ghost"),
-            Process::Doubtful { pid, until, .. } => {
-                assert_eq!(machine.deadline(), Some(until), "a wait without an end");
-                assert!(self.alive.is_none_or(|alive| alive == pid));
-            }
-        }
-    }
-
-    /// The same, seen from a time at which `at` is `EPOCH`.
-    fn rebased(mut self, at: Moment) -> Self {
-        let shift = |moment: Moment| EPOCH.plus(moment.since(at));
-        self.machine.not_before = shift(self.machine.not_before);
-        if let Process::Waiting { until, .. } | Process::Doubtful { until, .. } =
-            &mut self.machine.process
-        {
-            *until = shift(*until);
-        }
-        let machine = &mut self.machine;
-        machine.stable_at = EPOCH;
-        machine.counted_from = if machine.starts == 0 {
-            EPOCH
-        } else {
-            Moment::at(EPOCH.since(Moment::at(at.since(machine.counted_from))))
-        };
-        machine.up_by = machine.up_by.map(shift);
-        machine.pressure.next = machine.pressure.next.map(shift);
-        machine.pressure.kill = machine.pressure.kill.map(shift);
-        let noted = takeover::noted(&self.machine, self.record.service);
-        self.record = noted.in_record(&self.machine, self.record);
-        self.more = takeover::more(&State::new(self.machine), &self.policy, None, None);
-        if self.alive.is_none() && self.record.service.is_none() {
-            // What it was is all the same.
-            self.role = Role::Run;
-        }
-        // Older than the pace is all the same.
-        self.last_starts = self.last_starts.map(|last| {
-            let last = last.filter(|last| at.since(*last) < PACE)?;
-            Some(Moment::at(EPOCH.since(Moment::at(at.since(last)))))
-        });
-        self
-    }
-}
-
-/// How much time may pass before an event: none, half a pace, and ages.
-const STEPS: [Duration; 3] = [
-    Duration::ZERO,
-    Duration::from_millis(510),
-    Duration::from_mins(1),
-];
-
-/// What can happen to `reality`, and what cannot but must do no harm. A pid is
-/// reaped only where it was alive.
-fn possible(reality: &Reality) -> Vec<Event> {
-    let plain = Command::ALL
-        .into_iter()
-        .filter(|command| command.is_plain());
-    let commands = plain.map(Event::Control);
-    let ours = reality.alive.into_iter();
-    let deaths = ours.flat_map(|ours| OUTCOMES.map(|how| Event::Died(ours, how)));
-    let deaths = deaths.chain([Event::Died(STRANGER, DONE)]);
-    let rest = [
-        Event::Boot,
-        Event::Due,
-        Event::Ready,
-        Event::Neighbours,
-        Event::Started(STRANGER),
-        Event::StartFailed,
-        Event::Proven(STRANGER),
-        Event::Doubted(STRANGER),
-    ];
-    commands.chain(deaths).chain(rest).collect()
-}
-
-/// What there may be after supervise was killed anywhere on the way through an
-/// event, and another has begun.
-fn killed_at_each_step(reality: Reality, event: Event, at: Moment, kind: bool) -> Vec<Reality> {
-    let mut all = Vec::new();
-    for steps in 0.. {
-        let End::Killed(dead) = reality.go(event, at, World { kind, steps }) else {
-            break;
-        };
-        let due = dead.record.due && !dead.record.leaving;
-        for (begun, event) in dead.taken_over(at) {
-            let leaving = begun.machine.leaving && event != Event::Boot;
-            let Some(begun) = begun.settle(event, at, kind) else {
-                assert!(leaving, "it quits at once");
-                continue;
-            };
-            let there = begun.alive.is_some() || begun.machine.is_due();
-            assert!(!due || there, "a start that was due is forgotten");
-            all.push(begun);
-        }
-    }
-    assert!(!all.is_empty());
-    all
-}
-
-/// Whether the world is kind; where there is more to a service it is unkind only so
-/// often in a row, as there would be too many states.
-fn kinds(reality: &Reality) -> Vec<bool> {
-    match reality.machine.process {
-        Process::Waiting {
-            why: Reason::ForkFailed { .. },
-            ..
-        } if !reality.policy.plain => vec![true],
-        _ => vec![true, false],
-    }
-}
-
-#[test]
-fn no_state_that_can_be_reached_breaks_a_promise() {
-    explore(Policy::PLAIN);
-}
-
-#[test]
-fn nor_with_start_and_stop() {
-    explore(FULL);
-}
-
-#[test]
-fn nor_with_finish_and_a_kill() {
-    explore_so_far(FINISHING, 2500);
-}
-
-/// As far as it goes in reasonable time.
-#[test]
-fn nor_with_a_limit_to_starts() {
-    explore_so_far(LIMITED, 1500);
-}
-
-/// What a service needs may come and go, which is as if it were unkind.
-#[test]
-fn nor_while_something_is_needed() {
-    for needs in [Needs::Unmet, Needs::Failed, Needs::Ring] {
-        explore_so_far(Policy { needs, ..FULL }, 2000);
-    }
-}
-
-#[test]
-fn nor_with_one_of_them_or_without_run() {
-    let [only_start, only_stop, runless] = [FULL; 3];
-    explore(Policy {
-        stop: false,
-        ..only_start
-    });
-    explore(Policy {
-        start: false,
-        ..only_stop
-    });
-    explore(Policy {
-        runless: true,
-        ..runless
-    });
-}
-
-fn explore(policy: Policy) {
-    explore_so_far(policy, usize::MAX);
-}
-
-fn explore_so_far(policy: Policy, most: usize) {
-    let mut seen = HashSet::new();
-    let mut ahead = VecDeque::new();
-    let mut visit = |reality: Option<Reality>, ahead: &mut VecDeque<_>| {
-        if let Some(reality) = reality
-            && seen.insert(reality)
-        {
-            ahead.push_back(reality);
-        }
-    };
-    for want in [Want::Up, Want::Down] {
-        for forks in [true, false] {
-            let booted = Reality::with(want, policy).settle(Event::Boot, EPOCH, forks);
-            visit(booted.map(|booted| booted.rebased(EPOCH)), &mut ahead);
-        }
-    }
-    let mut steps = 0_u32;
-    let mut visited = 0;
-    while let Some(reality) = ahead.pop_front()
-        && visited < most
-    {
-        visited += 1;
-        for (event, wait) in possible(&reality)
-            .into_iter()
-            .flat_map(|event| STEPS.map(|wait| (event, wait)))
-        {
-            let at = EPOCH.plus(wait);
-            for kind in kinds(&reality) {
-                steps += 1;
-                let next = reality.settle(event, at, kind);
-                visit(next.map(|next| next.rebased(at)), &mut ahead);
-                for next in killed_at_each_step(reality, event, at, kind) {
-                    visit(Some(next.rebased(at)), &mut ahead);
-                }
-            }
-        }
-    }
-    if policy.needs != Needs::Met {
-        assert!(seen.len() > 1, "only {} states", seen.len());
-        return;
-    }
-    // It did go somewhere: paced, failed up to the longest wait, paused, leaving.
-    assert!(seen.len() > 100, "only {} states", seen.len());
-    assert!(steps > 10_000, "only {steps} steps");
-    if !policy.plain {
-        return;
-    }
-    let longest = seen.iter().any(|reality| {
-        let wait = reality.machine.deadline().map(|until| until.since(EPOCH));
-        wait == Some(Duration::from_mins(1))
-    });
-    assert!(longest, "the longest wait was never reached");
-}
-
-#[test]
-fn a_row_of_failed_forks_is_retried_after_1_2_4_and_at_last_60_seconds() {
-    let mut reality = Reality::new(Want::Up)
-        .settle(Event::Boot, EPOCH, false)
-        .unwrap();
-    let mut at = EPOCH;
-    let mut waits = Vec::new();
-    for _ in 0..9 {
-        let until = reality.machine.deadline().unwrap();
-        waits.push(until.since(at).as_secs());
-        at = until;
-        reality = reality.settle(Event::Due, at, false).unwrap();
-    }
-    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-    for _ in 0..300 {
-        at = reality.machine.deadline().unwrap();
-        reality = reality.settle(Event::Due, at, false).unwrap();
-    }
-    let reality = reality.settle(Event::Due, reality.machine.deadline().unwrap(), true);
-    assert_eq!(reality.unwrap().alive, Some(OURS), "the 310th try succeeds");
-}
-
-/// The original kept its mark "try again" when a command had started the service.
-#[test]
-fn a_failed_fork_followed_by_a_command_does_not_start_a_second_copy() {
-    let failed = Reality::new(Want::Up)
-        .settle(Event::Boot, EPOCH, false)
-        .unwrap();
-    for command in [Command::Up, Command::Once] {
-        let up = failed.settle(Event::Control(command), EPOCH, true).unwrap();
-        assert_eq!(up.alive, Some(OURS));
-        // Would panic in `start`.
-        let later = up.settle(Event::Due, EPOCH.plus(Duration::from_mins(2)), true);
-        assert_eq!(later, Some(up));
-    }
-}
-
-/// The command letters, with a service that obeys at once, from being up and from
-/// being down: what `svc`'s manual and its users' scripts count on.
-#[test]
-fn sequences_of_commands_end_as_scripts_expect() {
-    let expected: HashMap<&str, [&str; 2]> = HashMap::from([
-        ("dx", ["quits", "quits"]),
-        ("xd", ["quits", "quits"]),
-        ("udx", ["quits", "quits"]),
-        ("x", ["up, quits at death", "quits"]),
-        ("ux", ["up, quits at death", "up, quits at death"]),
-        ("xu", ["up, quits at death", "quits"]),
-        ("xo", ["up, quits at death", "quits"]),
-        ("ox", ["up, quits at death", "up, quits at death"]),
-        ("ud", ["down", "down"]),
-        ("du", ["up", "up"]),
-        ("o", ["up, once", "up, once"]),
-        ("do", ["down", "up, once"]),
-    ]);
-    for (letters, ends) in expected {
-        for (want, end) in [Want::Up, Want::Down].into_iter().zip(ends) {
-            assert_eq!(
-                end_of(letters, want),
-                end,
-                "-{letters}, wanted {want:?} before"
-            );
-        }
-    }
-}
-
-fn end_of(letters: &str, want: Want) -> &'static str {
-    let mut at = EPOCH;
-    let mut now = Reality::new(want).settle(Event::Boot, at, true).unwrap();
-    at = at.plus(Duration::from_mins(1));
-    let mut told_to_end = false;
-    for letter in letters.bytes() {
-        let command = Command::from_byte(letter).unwrap();
-        let (_, actions) = now
-            .machine
-            .step(Event::Control(command), at, &Policy::PLAIN);
-        told_to_end |= actions
-            .into_iter()
-            .flatten()
-            .any(|action| action == Action::Send(OURS, Signal::SIGTERM));
-        match now.settle(Event::Control(command), at, true) {
-            None => return "quits",
-            Some(next) => now = next,
-        }
-    }
-    at = at.plus(Duration::from_mins(1));
-    if told_to_end {
-        match now.settle(Event::Died(OURS, DONE), at, true) {
-            None => return "quits",
-            Some(next) => now = next,
-        }
-    }
-    match (now.alive, now.machine.leaving, now.machine.want) {
-        (Some(_), true, _) => "up, quits at death",
-        (Some(_), false, Want::Neither) => "up, once",
-        (Some(_), false, _) => "up",
-        (None, ..) => "down",
-    }
-}
-
-/// Each early death doubles what is between two starts, up to the longest; a service
-/// that has lived long enough begins anew.
-#[test]
-fn starts_are_further_apart_after_each_early_death() {
-    let policy = Policy {
-        plain: false,
-        delay: Duration::from_secs(2),
-        delay_max: Duration::from_secs(10),
-        stable_after: Duration::from_mins(1),
-        jitter: 255,
-        ..Policy::PLAIN
-    };
-    let mut reality = Reality::with(Want::Up, policy);
-    reality = reality.settle(Event::Boot, EPOCH, true).unwrap();
-    let mut waits = Vec::new();
-    let mut at = EPOCH;
-    for _ in 0..5 {
-        reality = reality.settle(Event::Died(OURS, DONE), at, true).unwrap();
-        let until = reality.machine.deadline().unwrap();
-        waits.push(until.since(at).as_secs());
-        at = until;
-        reality = reality.settle(Event::Due, at, true).unwrap();
-    }
-    assert_eq!(waits, [2, 4, 8, 10, 10]);
-    at = at.plus(Duration::from_mins(1));
-    reality = reality.settle(Event::Died(OURS, DONE), at, true).unwrap();
-    assert_eq!(
-        reality.alive,
-        Some(OURS),
-        "at once, and as if for the first time"
-    );
-    reality = reality.settle(Event::Died(OURS, DONE), at, true).unwrap();
-    assert_eq!(reality.machine.deadline().unwrap().since(at).as_secs(), 2);
-}
-
-#[test]
-fn the_spacing_is_never_shorter_than_the_delay_whatever_the_chance() {
-    let mut policy = Policy {
-        delay: Duration::from_secs(1),
-        delay_max: Duration::from_secs(100),
-        ..Policy::PLAIN
-    };
-    for jitter in 0..=u8::MAX {
-        policy.jitter = jitter;
-        for early in 0..=u8::MAX {
-            let spacing = policy.spacing(early);
-            assert!((policy.delay..=policy.delay_max).contains(&spacing));
-        }
-    }
-}
-
-#[test]
-fn down_signals_go_out_in_order_and_at_last_the_kill() {
-    let policy = Policy {
-        plain: false,
-        down: dt_settings::value::down_signals(b"QUIT 3s TERM 2s INT").unwrap(),
-        kill_after: Some(Duration::from_secs(10)),
-        ..Policy::PLAIN
-    };
-    let mut machine = Reality::with(Want::Up, policy)
-        .settle(Event::Boot, EPOCH, true)
-        .unwrap()
-        .machine;
-    let mut sent = Vec::new();
-    let mut at = EPOCH;
-    let mut event = Event::Control(Command::Down);
-    loop {
-        let actions;
-        (machine, actions) = machine.step(event, at, &policy);
-        for action in actions.into_iter().flatten() {
-            if let Action::Send(_, signal) = action {
-                sent.push((at.since(EPOCH).as_secs(), signal));
-            }
-        }
-        event = Event::Due;
-        let Some(deadline) = machine.deadline() else {
-            break;
-        };
-        at = deadline;
-    }
-    let expected = [
-        (0, Signal::SIGQUIT),
-        (0, Signal::SIGCONT),
-        (3, Signal::SIGTERM),
-        (5, Signal::SIGINT),
-        (10, Signal::SIGKILL),
-    ];
-    assert_eq!(sent, expected);
 }

@@ -22,9 +22,11 @@ use dt_os::watch::Mounts;
 use dt_os::{descriptor, file, process};
 use dt_service::{Command, Place, Status};
 
+use crate::bonds;
 use crate::control::Control;
 use crate::essential::Essentials;
 use crate::machine::{Half, Logs, Words};
+use crate::order::Bond;
 use crate::output::Output;
 use crate::paths::Watched;
 use crate::runtime::{Content, Presence, Request, World};
@@ -379,6 +381,20 @@ impl World for Kernel {
         };
         let bytes: Vec<u8> = commands.iter().map(|command| command.byte()).collect();
         descriptor::write_all(control, &bytes)
+    }
+
+    fn leaves_service(&mut self, name: &OsStr) -> bool {
+        self.locks.forget();
+        survivors::service_of(Path::new(name)).is_some()
+    }
+
+    fn bonds(&mut self, names: &[OsString]) -> Vec<Bond> {
+        bonds::between(names)
+    }
+
+    fn say_late(&mut self, name: &OsStr) {
+        let what = " does not stop: what it needs is stopped nevertheless";
+        bonds::say(&[name, what.as_ref()]);
     }
 
     fn request(&mut self) -> Option<Request> {

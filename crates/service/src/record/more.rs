@@ -24,6 +24,8 @@ pub struct More {
     pub cause: Reason,
     /// What counts about its deaths and its end.
     pub counts: Counts,
+    /// The programs in `control`, and `check`.
+    pub beside: Besides,
     /// What it is to be told next, in order; after the first `None` there is
     /// nothing.
     pub notices: [Option<Notice>; More::NOTICES],
@@ -53,6 +55,26 @@ pub struct Counts {
     pub next: Duration,
     /// When it is killed.
     pub kill: Duration,
+}
+
+/// What runs beside the service, or is to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Besides {
+    /// The program in `control` that runs, and what for.
+    pub hook: Option<(u8, Helper)>,
+    /// The service that it was started for has not gone.
+    pub hook_live: bool,
+    /// What those after it are for; after the first 0 there is nothing.
+    pub hooks: [u8; Besides::HOOKS],
+    /// The program `check` that runs.
+    pub check: Option<Helper>,
+    /// The service that it was started for has not gone.
+    pub check_live: bool,
+}
+
+impl Besides {
+    /// Programs in `control` that wait at the most.
+    pub const HOOKS: usize = 16;
 }
 
 /// A log's share of the record; its fields mean what those of [`Record`] do.
@@ -160,6 +182,13 @@ impl More {
             next: Duration::ZERO,
             kill: Duration::ZERO,
         },
+        beside: Besides {
+            hook: None,
+            hook_live: false,
+            hooks: [0; Besides::HOOKS],
+            check: None,
+            check_live: false,
+        },
         notices: [None; Self::NOTICES],
     };
 
@@ -190,6 +219,9 @@ impl More {
             slot.put(&notice.what.bytes());
             slot.put(&notice.pid.to_le_bytes());
         }
+        let unused = self.notices.iter().filter(|notice| notice.is_none());
+        unused.for_each(|_| slot.put(&[0; NOTICE_BYTES]));
+        put_besides(&mut slot, &self.beside);
         slot.sealed()
     }
 
@@ -200,8 +232,7 @@ impl More {
         let (number, record) = Record::take(&mut fields, Self::VERSION)?;
         let [role, flags] = fields.take()?;
         let (has_log, log) = take_log(&mut fields)?;
-        let process = process(fields.u32()?, fields.u64()?);
-        let until = fields.time()?;
+        let notify = take_helper(&mut fields)?;
         let cause = Reason::from_byte(fields.byte()?);
         let counts = take_counts(&mut fields)?;
         let mut more = Self {
@@ -209,7 +240,7 @@ impl More {
             up: flags & UP != 0,
             failed: flags & FAILED != 0,
             log: has_log.then_some(log),
-            notify: process.map(|process| Helper { process, until }),
+            notify,
             cause,
             counts,
             ..Self::NOTHING
@@ -220,6 +251,7 @@ impl More {
             let pid = fields.u32()?;
             *place = what.map(|what| Notice { role, what, pid });
         }
+        more.beside = take_besides(&mut fields)?;
         Some((number, record, more))
     }
 }
@@ -246,6 +278,7 @@ fn put_log<const N: usize>(slot: &mut Slot<N>, log: Option<&LogRecord>) {
     slot.put(&[log.want.byte(), set.map(|(_, flag)| flag).sum()]);
 }
 
+const NOTICE_BYTES: usize = 1 + 2 + 4;
 const LOG_BYTES: usize = 12 + 12 + 8 + 8 + 16 + 2;
 
 /// With whether there is any.
@@ -272,6 +305,50 @@ fn take_log(fields: &mut Fields<'_>) -> Option<(bool, LogRecord)> {
 fn put_helper<const N: usize>(slot: &mut Slot<N>, helper: Option<&Helper>) {
     put_process(slot, helper.map(|helper| helper.process));
     slot.put(&time(helper.map_or(Duration::ZERO, |helper| helper.until)));
+}
+
+/// The outer `None` is a slot cut short.
+#[expect(
+    clippy::option_option,
+    reason = "one is of the slot, one of its content"
+)]
+fn take_helper(fields: &mut Fields<'_>) -> Option<Option<Helper>> {
+    let process = process(fields.u32()?, fields.u64()?);
+    let until = fields.time()?;
+    Some(process.map(|process| Helper { process, until }))
+}
+
+const HOOK_LIVE: u8 = 1;
+const CHECK_LIVE: u8 = 2;
+
+/// Where an older program has left zeros there is nothing.
+fn put_besides<const N: usize>(slot: &mut Slot<N>, besides: &Besides) {
+    let (hook, helper) = besides.hook.unzip();
+    slot.put(&[hook.unwrap_or(0)]);
+    put_helper(slot, helper.as_ref());
+    slot.put(&besides.hooks);
+    put_helper(slot, besides.check.as_ref());
+    let flags = [
+        (besides.hook_live, HOOK_LIVE),
+        (besides.check_live, CHECK_LIVE),
+    ];
+    let set = flags.iter().filter(|(set, _)| *set);
+    slot.put(&[set.map(|(_, flag)| flag).sum()]);
+}
+
+fn take_besides(fields: &mut Fields<'_>) -> Option<Besides> {
+    let hook = fields.byte()?;
+    let helper = take_helper(fields)?;
+    let hooks = fields.take()?;
+    let check = take_helper(fields)?;
+    let flags = fields.byte()?;
+    Some(Besides {
+        hook: helper.map(|helper| (hook, helper)),
+        hook_live: flags & HOOK_LIVE != 0,
+        hooks,
+        check,
+        check_live: flags & CHECK_LIVE != 0,
+    })
 }
 
 fn put_counts<const N: usize>(slot: &mut Slot<N>, counts: &Counts) {
@@ -378,6 +455,22 @@ mod tests {
                 sent: 26,
                 next: Duration::from_nanos(27),
                 kill: Duration::from_nanos(28),
+            },
+            beside: Besides {
+                hook: Some((
+                    b't',
+                    Helper {
+                        process,
+                        until: Duration::from_nanos(29),
+                    },
+                )),
+                hook_live: true,
+                hooks: *b"dx\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+                check: Some(Helper {
+                    process,
+                    until: Duration::from_nanos(30),
+                }),
+                check_live: true,
             },
             notices,
         }

@@ -57,6 +57,12 @@ impl DownSignals {
         count: 1,
     };
 
+    /// The first of them.
+    #[must_use]
+    pub const fn first(&self) -> Signal {
+        self.steps[0].signal
+    }
+
     /// The signals in order; at least one.
     #[must_use]
     pub fn steps(&self) -> &[Step] {

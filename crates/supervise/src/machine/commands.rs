@@ -6,7 +6,7 @@ use dt_service::deaths::Role;
 use dt_service::details;
 use dt_service::{Command, Want};
 
-use super::{Action, Machine, Next, Plan, Policy, Process};
+use super::{Action, Hook, Machine, Next, Plan, Policy, Process};
 
 impl Machine {
     pub(super) fn obey(self, command: Command, at: Moment, policy: &Policy) -> Next {
@@ -15,22 +15,21 @@ impl Machine {
             Command::Once => self.wish(Want::Neither, at, policy),
             Command::Down => self.stop(at, policy),
             Command::Exit => self.leave(at, policy),
-            Command::Pause => self.pause(true, Signal::SIGSTOP),
-            Command::Continue => self.pause(false, Signal::SIGCONT),
-            Command::Hangup => self.send(Signal::SIGHUP),
-            Command::Alarm => self.send(Signal::SIGALRM),
-            Command::Interrupt => self.send(Signal::SIGINT),
-            Command::Terminate => self.send(Signal::SIGTERM),
-            Command::Kill => self.send(Signal::SIGKILL),
-            Command::Quit => self.send(Signal::SIGQUIT),
-            Command::User1 => self.send(Signal::SIGUSR1),
-            Command::User2 => self.send(Signal::SIGUSR2),
-            Command::Window => self.send(Signal::SIGWINCH),
+            Command::Pause | Command::Continue => self.pause(command, policy),
+            Command::Hangup
+            | Command::Alarm
+            | Command::Interrupt
+            | Command::Terminate
+            | Command::Kill
+            | Command::Quit
+            | Command::User1
+            | Command::User2
+            | Command::Window
+            | Command::Reload => self.send(command, policy),
             // Whom the others are for is decided before they come here.
             Command::Group | Command::Single | Command::Log | Command::Main => {
                 (self, Plan::NOTHING)
             }
-            Command::Reload => self.send(policy.reload),
         }
     }
 
@@ -68,7 +67,8 @@ impl Machine {
             }
             (Process::Running { pid, .. }, _) => {
                 let process = Process::Running { pid, paused: false };
-                let (next, plan) = Self { process, ..next }.press(pid, at, policy, plan);
+                let (mut next, plan) = Self { process, ..next }.press(pid, at, policy, plan);
+                next.hook(Hook::Of(Command::Down), policy);
                 (next, plan.then(Action::Announce))
             }
             (Process::Down | Process::Waiting { .. }, _) => {
@@ -85,10 +85,11 @@ impl Machine {
     /// `x`: a process that is due still comes, and `supervise` exits when that
     /// has died, as the original does in `svc -ux`. One in doubt is given up.
     fn leave(self, at: Moment, policy: &Policy) -> Next {
-        let next = Self {
+        let mut next = Self {
             leaving: true,
             ..self
         };
+        next.hook(Hook::Of(Command::Exit), policy);
         let plan = Plan::NOTHING.then(Action::Announce);
         match self.process {
             Process::Down => next.go_down(at, policy, plan),
@@ -102,28 +103,53 @@ impl Machine {
         }
     }
 
-    fn pause(self, paused: bool, signal: Signal) -> Next {
+    fn pause(self, command: Command, policy: &Policy) -> Next {
         let plan = Plan::NOTHING.then(Action::Announce);
-        match self.process {
-            Process::Running { pid, .. } => {
-                let process = Process::Running { pid, paused };
-                let next = Self { process, ..self };
-                (next, plan.then(Action::Send(pid, signal)))
-            }
-            Process::Down
-            | Process::Waiting { .. }
-            | Process::Starting { .. }
-            | Process::Doubtful { .. } => (self, plan),
-        }
+        let Process::Running { pid, .. } = self.process else {
+            return (self, plan);
+        };
+        let paused = command == Command::Pause;
+        let process = Process::Running { pid, paused };
+        let (next, actions) = Self { process, ..self }.send(command, policy);
+        let signal = actions.0.into_iter().flatten().next();
+        (next, signal.map_or(plan, |signal| plan.then(signal)))
     }
 
-    fn send(self, signal: Signal) -> Next {
-        match self.process {
-            Process::Running { pid, .. } => (self, Plan::NOTHING.then(Action::Send(pid, signal))),
-            Process::Down
-            | Process::Waiting { .. }
-            | Process::Starting { .. }
-            | Process::Doubtful { .. } => (self, Plan::NOTHING),
+    /// The signal of a command, or what is run instead of it.
+    fn send(mut self, command: Command, policy: &Policy) -> Next {
+        let plan = Plan::NOTHING;
+        match (self.process, signal_of(command, policy.reload)) {
+            (Process::Running { pid, .. }, Some(signal)) => {
+                let hooked = self.hook(Hook::Of(command), policy);
+                (self, plan.then_if(!hooked, Action::Send(pid, signal)))
+            }
+            _ => (self, plan),
         }
+    }
+}
+
+/// What a command has sent to the process, if no more than that.
+pub(super) const fn signal_of(command: Command, reload: Signal) -> Option<Signal> {
+    match command {
+        Command::Pause => Some(Signal::SIGSTOP),
+        Command::Continue => Some(Signal::SIGCONT),
+        Command::Hangup => Some(Signal::SIGHUP),
+        Command::Alarm => Some(Signal::SIGALRM),
+        Command::Interrupt => Some(Signal::SIGINT),
+        Command::Terminate => Some(Signal::SIGTERM),
+        Command::Kill => Some(Signal::SIGKILL),
+        Command::Quit => Some(Signal::SIGQUIT),
+        Command::User1 => Some(Signal::SIGUSR1),
+        Command::User2 => Some(Signal::SIGUSR2),
+        Command::Window => Some(Signal::SIGWINCH),
+        Command::Reload => Some(reload),
+        Command::Up
+        | Command::Down
+        | Command::Once
+        | Command::Exit
+        | Command::Group
+        | Command::Single
+        | Command::Log
+        | Command::Main => None,
     }
 }

@@ -20,6 +20,9 @@ const COUNTED_DEATHS: u8 = 20;
 
 impl Machine {
     pub(super) fn died(self, who: Pid, how: Outcome, at: Moment, policy: &Policy) -> Next {
+        if let Some(next) = self.died_beside(who, how, at, policy) {
+            return next;
+        }
         match self.process {
             Process::Running { pid, .. } | Process::Doubtful { pid, .. } if pid == who => {}
             // A stranger's death, and none of the service's business.
@@ -29,13 +32,14 @@ impl Machine {
             | Process::Waiting { .. }
             | Process::Starting { .. } => return (self, Plan::NOTHING),
         }
-        let next = Self {
+        let mut next = Self {
             process: Process::Down,
             ready: false,
             up_by: None,
             pressure: Pressure::default(),
             ..self
         };
+        next.alone(at);
         let plan = Plan::NOTHING
             .then(Action::MarkChange)
             .then_if(policy.notify, Action::TellEnd(self.role, who, how))
@@ -68,7 +72,7 @@ impl Machine {
                     next.without_run(at, policy, plan)
                 } else {
                     // It is not paced by what went before it.
-                    next.launch(plan)
+                    next.launch_prepared(at, policy, plan)
                 }
             }
             Want::Up | Want::Neither if next.up => next.go_on(at, policy, plan),
@@ -165,11 +169,12 @@ impl Machine {
 
     /// Down for good, by way of `stop` where that is owed.
     pub(super) fn go_down(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
-        let next = Self {
+        let mut next = Self {
             process: Process::Down,
             role: Role::Stop,
             ..self
         };
+        next.forget_start();
         if self.up && policy.stop {
             next.launch(plan)
         } else {
@@ -186,7 +191,9 @@ impl Machine {
             ..self
         };
         if next.leaving {
-            (next, plan.then(Action::Quit))
+            // What is told of the end is told to the end.
+            let over = next.hooks.is_idle();
+            (next, plan.then_if(over, Action::Quit))
         } else if self.want == Want::Up {
             next.come_up(at, policy, plan)
         } else {
@@ -203,7 +210,7 @@ impl Machine {
         policy: &Policy,
         plan: Plan,
     ) -> Next {
-        let failed = Self {
+        let mut failed = Self {
             process: Process::Down,
             role: Role::Run,
             up: false,
@@ -212,6 +219,7 @@ impl Machine {
             starts: 0,
             ..self
         };
+        failed.forget_start();
         match policy.retry_after {
             Some(after) if self.want == Want::Up && !self.leaving => {
                 let process = Process::Waiting {
@@ -222,7 +230,7 @@ impl Machine {
             }
             _ => {
                 let want = Want::Down;
-                let plan = plan.then_if(failed.leaving, Action::Quit);
+                let plan = plan.then_if(failed.leaving && failed.hooks.is_idle(), Action::Quit);
                 (Self { want, ..failed }, plan)
             }
         }

@@ -54,7 +54,7 @@ impl Machine {
                 self.after_finish(Outcome::Exited(0), at, policy, plan)
             }
             Role::Stop | Role::Finish => self.launch(plan),
-            _ => self.launch_paced(at, plan),
+            _ => self.launch_paced(at, policy, plan),
         }
     }
 
@@ -92,7 +92,7 @@ impl Machine {
     }
 
     /// Starts a process of our role after `plan`: now, or as soon as it may be.
-    fn launch_paced(self, at: Moment, plan: Plan) -> Next {
+    fn launch_paced(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
         match self.process {
             Process::Down | Process::Waiting { .. } if at < self.not_before => {
                 let process = Process::Waiting {
@@ -105,8 +105,30 @@ impl Machine {
             | Process::Waiting { .. }
             | Process::Starting { .. }
             | Process::Running { .. }
-            | Process::Doubtful { .. } => self.launch(plan),
+            | Process::Doubtful { .. } => self.launch_prepared(at, policy, plan),
         }
+    }
+
+    /// The same once it may be, but for what goes before it.
+    pub(super) fn launch_prepared(mut self, at: Moment, policy: &Policy, plan: Plan) -> Next {
+        let failures = match self.process {
+            Process::Waiting {
+                why: Reason::ForkFailed { failures } | Reason::Hook { failures },
+                ..
+            } => failures,
+            Process::Down | Process::Waiting { .. } => 0,
+            Process::Starting { .. } | Process::Running { .. } | Process::Doubtful { .. } => {
+                return (self, plan);
+            }
+        };
+        if self.role != Role::Run || !self.hook_start(policy) {
+            return self.launch(plan);
+        }
+        self.process = Process::Waiting {
+            until: at.plus(LOOK_AROUND),
+            why: Reason::Hook { failures },
+        };
+        (self, plan)
     }
 
     /// Starts a process of our role after `plan`. Never beside another.
@@ -114,6 +136,10 @@ impl Machine {
         let failures = match self.process {
             Process::Waiting {
                 why: Reason::ForkFailed { failures },
+                ..
+            }
+            | Process::Waiting {
+                why: Reason::Hook { failures },
                 ..
             } => failures,
             Process::Waiting {

@@ -20,6 +20,7 @@
 //! A start that would come too soon is a state, never a sleep: a service that
 //! keeps dying can still be told to stop.
 
+mod beside;
 mod commands;
 mod death;
 mod life;
@@ -36,6 +37,7 @@ use dt_service::deaths::Role;
 use dt_service::details;
 use dt_service::{Command, Want};
 
+pub use beside::{Beside, CHECK_PACE, Check, Hook, Hooks, PATIENCE};
 pub use policy::{Needs, Policy};
 pub use pressure::Pressure;
 pub use process::{Outcome, Process, Reason};
@@ -92,6 +94,10 @@ pub struct Machine {
     pub up_by: Option<Moment>,
     /// The process has been told to end.
     pub pressure: Pressure,
+    /// Programs in `control` that run or are to be run.
+    pub hooks: Hooks,
+    /// The program `check`.
+    pub check: Check,
 }
 
 /// What can happen.
@@ -105,6 +111,10 @@ pub enum Event {
     Started(Pid),
     /// It could not be made.
     StartFailed,
+    /// The same where it runs beside the service.
+    Beside(Role, Pid),
+    /// The same where it could not be made.
+    BesideFailed(Role),
     /// A process has died and is reaped: the service's, which an earlier
     /// `supervise` may have started, or a child that was ours before `supervise`
     /// was executed.
@@ -213,6 +223,11 @@ impl Machine {
                 next: None,
                 kill: None,
             },
+            hooks: Hooks::NONE,
+            check: Check {
+                now: None,
+                next: None,
+            },
         }
     }
 
@@ -225,9 +240,17 @@ impl Machine {
         }
     }
 
-    /// When time itself is an event; `None` where only something else can be.
+    /// When time itself is an event; `None` where only something else can be. The
+    /// distant past is for at once.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
+        let beside = self.deadline_beside().into_iter();
+        beside.chain(self.deadline_of_process()).min()
+    }
+
+    /// The same for the service's process alone.
+    #[must_use]
+    pub fn deadline_of_process(&self) -> Option<Moment> {
         match self.process {
             Process::Waiting { until, .. } | Process::Doubtful { until, .. } => Some(until),
             Process::Running { .. } => self.pressure.deadline().into_iter().chain(self.up_by).min(),
@@ -268,6 +291,8 @@ impl Machine {
             Event::Control(command) => self.obey(command, at, policy),
             Event::Started(pid) => self.started(pid, at, policy),
             Event::StartFailed => self.start_failed(at),
+            Event::Beside(role, pid) => (self.beside(role, pid, at), Plan::NOTHING),
+            Event::BesideFailed(role) => self.beside_failed(role, at, policy),
             Event::Died(pid, outcome) => self.died(pid, outcome, at, policy),
             Event::Proven(pid) => self.proven(pid),
             Event::Doubted(pid) => self.doubted(pid, at),
@@ -278,7 +303,7 @@ impl Machine {
             Event::Due => self.due(at, policy),
         };
         let Plan(actions) = plan;
-        (next, actions)
+        (next.with_check(at, policy), actions)
     }
 
     fn boot(self, at: Moment, policy: &Policy) -> Next {
@@ -292,11 +317,18 @@ impl Machine {
                 | Process::Running { .. }
                 | Process::Doubtful { .. },
                 _,
-            ) => self.due(at, policy),
+            ) => self.due_of_process(at, policy),
         }
     }
 
     fn due(self, at: Moment, policy: &Policy) -> Next {
+        match self.due_beside(at) {
+            Some(next) => next,
+            None => self.due_of_process(at, policy),
+        }
+    }
+
+    fn due_of_process(self, at: Moment, policy: &Policy) -> Next {
         match self.process {
             Process::Waiting { until, .. } if at >= until => self.go_on(at, policy, Plan::NOTHING),
             Process::Doubtful { pid, until, .. } if at >= until => {

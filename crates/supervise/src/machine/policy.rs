@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use dt_os::signals::Signal;
-use dt_settings::{DownSignals, Restart, StartLimit};
+use dt_settings::{DownSignals, Letters, Restart, StartLimit};
 
 use super::PACE;
 
@@ -64,7 +64,11 @@ pub struct Policy {
     pub start_limit: Option<StartLimit>,
     /// What has failed is tried again after this.
     pub retry_after: Option<Duration>,
-    /// The service says when it is ready.
+    /// There are programs in `control` for these commands.
+    pub control: Letters,
+    /// There is a program `check`, and nothing else that says when it is ready.
+    pub check: bool,
+    /// It is known when the service is ready.
     pub tells_ready: bool,
     /// So long it may take to be.
     pub up_limit: Option<Duration>,
@@ -95,6 +99,8 @@ impl Policy {
         stable_after: Duration::from_mins(1),
         start_limit: None,
         retry_after: None,
+        control: Letters::NONE,
+        check: false,
         tells_ready: false,
         up_limit: None,
         jitter: 0,

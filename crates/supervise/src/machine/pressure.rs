@@ -6,7 +6,7 @@ use dt_os::signals::Signal;
 use dt_service::deaths::Role;
 use dt_service::details;
 
-use super::{Action, Machine, Next, Plan, Policy, Process};
+use super::{Action, Hook, Machine, Next, Plan, Policy, Process};
 
 /// What is to happen to a process that is told to end and does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -32,7 +32,6 @@ impl Machine {
     /// is sent the first signal again, and has no more time than before.
     pub(super) fn press(mut self, pid: Pid, at: Moment, policy: &Policy, plan: Plan) -> Next {
         let steps = policy.down.steps();
-        let first = steps.first().map_or(Signal::SIGTERM, |step| step.signal);
         if self.pressure == Pressure::default() {
             let wait = steps.first().filter(|_| steps.len() > 1);
             let next = wait.map(|step| at.plus(step.wait));
@@ -41,8 +40,11 @@ impl Machine {
             let sent = u8::from(next.is_some() || kill.is_some());
             self.pressure = Pressure { sent, next, kill };
         }
+        if self.hook(Hook::Stop, policy) {
+            return (self, plan);
+        }
         let plan = plan
-            .then(Action::Send(pid, first))
+            .then(Action::Send(pid, policy.down.first()))
             .then(Action::Send(pid, Signal::SIGCONT));
         (self, plan)
     }

@@ -74,6 +74,18 @@ pub enum Reason {
     Retry,
     /// A service that it needs is not ready; it is looked at again then in any case.
     Dependency,
+    /// A program in `control` goes before the start; it is looked at again then in any
+    /// case.
+    Hook {
+        /// Forks that have failed in a row before that.
+        failures: u8,
+    },
+}
+
+impl Reason {
+    pub(super) const fn is_hook(self) -> bool {
+        matches!(self, Self::Hook { .. })
+    }
 }
 
 /// How a process ended.

@@ -15,7 +15,7 @@ pub(super) fn details(machine: &Machine, policy: &Policy) -> Details {
     Details {
         state,
         reason,
-        until: machine.deadline().map(since_boot),
+        until: machine.deadline_of_process().map(since_boot),
         restart_delay: match machine.process {
             Process::Waiting { .. } => policy.spacing(machine.early),
             _ => Duration::ZERO,
@@ -42,6 +42,13 @@ fn state(machine: &Machine, policy: &Policy) -> (State, Reason) {
             },
             _,
         ) => (State::Failed, Reason::Retry),
+        (
+            Process::Waiting {
+                why: Why::Hook { .. },
+                ..
+            },
+            _,
+        ) => (State::Starting, Reason::None),
         (Process::Waiting { why, .. }, _) => (State::Waiting, waiting(machine, why)),
         (Process::Down, _) if machine.failed => failed(State::Failed),
         (Process::Down, _) if machine.up => (State::Started, Reason::None),
@@ -70,6 +77,6 @@ const fn waiting(machine: &Machine, why: Why) -> Reason {
         Why::Retry => Reason::Retry,
         Why::Dependency => Reason::Dependency,
         Why::Pace if machine.early > 1 => Reason::Backoff,
-        Why::Pace => Reason::Spacing,
+        Why::Pace | Why::Hook { .. } => Reason::Spacing,
     }
 }

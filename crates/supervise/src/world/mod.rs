@@ -3,8 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use dt_cli::{Message, warn};
@@ -12,29 +11,28 @@ use dt_os::clock::Moment;
 use dt_os::descriptor;
 use dt_os::exec::Image;
 use dt_os::memory;
-use dt_os::process::{self, Birth, ChildSignal, Launch, Pid};
+use dt_os::process::{self, ChildSignal, Launch, Pid};
 use dt_os::signals::Signal;
 use dt_os::usage;
 use dt_os::wait::{self, Interest};
 use dt_service::deaths::Role;
-use dt_service::record::{LogRecord, More, Notice, What};
-use dt_service::{Command, Place, Record, Want, names};
+use dt_service::record::Notice;
+use dt_service::{Command, Place, names};
 
 use crate::PROGRAM;
 use crate::directory::Directory;
 use crate::files::{self, Control};
-use crate::home::{Home, Look};
-use crate::ledger::{self, Ledger};
-use crate::machine::{Event, LOOK, Machine, Outcome, PACE, Policy, Process, Reason};
+use crate::home::Home;
+use crate::ledger::Ledger;
+use crate::machine::{Event, LOOK, Outcome, Policy, Process, Reason};
 use crate::neighbours::Neighbours;
 use crate::runtime::{Ready, Reaped, World};
 use crate::signals::Signals;
 use crate::state::{State, Unit};
-use crate::takeover;
 use crate::upgrade;
 use crate::word;
 use deaths::Deaths;
-use people::{People, Person};
+use people::People;
 use pipe::LogPipe;
 use ready::ReadyPipe;
 use status::Bytes;
@@ -42,9 +40,12 @@ use tell::Told;
 
 mod deaths;
 mod detail;
+mod house;
+mod launch;
 mod people;
 mod pipe;
 mod ready;
+mod record;
 mod resume;
 mod status;
 mod tell;
@@ -81,6 +82,8 @@ pub(crate) struct Kernel {
     ready: Option<ReadyPipe>,
     deaths: Deaths,
     told: Told,
+    /// What only the start has needed was given back.
+    lean: bool,
     /// The record in the status file, as far as it was written in this turn.
     ///
     /// A flood of commands that change nothing is then one write a turn; yet each
@@ -126,6 +129,7 @@ impl Kernel {
             ready: None,
             deaths: Deaths::default(),
             told: Told::default(),
+            lean: false,
             written: None,
             shown: None,
             owed: None,
@@ -142,47 +146,6 @@ impl Kernel {
     /// Holds `supervise/ok` open.
     pub(crate) fn show_presence(&mut self, ok: File) {
         self.ok = Some(ok);
-    }
-
-    /// Makes `supervise/` anew where somebody has taken it away, with all that was
-    /// in it: who looks for us there finds us, and no other `supervise` begins.
-    fn keep_house(&mut self) {
-        match self.home.look() {
-            Look::Whole => return,
-            Look::Gone => {
-                self.homeless = self.at_home.then_some(Command::Exit);
-                self.at_home = false;
-                return;
-            }
-            Look::Lost => {}
-        }
-        // As it was; the next event brings another attempt.
-        let Ok(control) = self.home.retake() else {
-            return;
-        };
-        self.control = control;
-        let last = self.ledger.last();
-        (self.ledger, _) = Ledger::open(&self.place);
-        if let Some((record, more)) = last {
-            self.write_record(record, more.as_ref());
-        }
-        if let Some(status) = self.shown {
-            // It was said once that this cannot be done, if so.
-            let _ = files::replace(&self.place, "status", status.as_bytes());
-        }
-        // Last, as at the start: who finds it finds the rest.
-        self.ok = files::open_ok(&self.place).ok();
-    }
-
-    /// Writes the status that could not be written, if it can be now. That it cannot
-    /// was said once.
-    fn pay_owed(&mut self) {
-        let Some(status) = self.owed else {
-            return;
-        };
-        if files::replace(&self.place, "status", status.as_bytes()).is_ok() {
-            (self.shown, self.owed) = (Some(status), None);
-        }
     }
 
     /// Leaves word of what came of the wish to become what is installed now.
@@ -209,177 +172,6 @@ impl Kernel {
         .start()
     }
 
-    /// What is to be on record of `state`.
-    fn record(&self, state: &State) -> (Record, Option<More>) {
-        let main = &self.people.main;
-        let record = Record {
-            boot: self.ledger.boot,
-            supervise: self.ledger.supervise,
-            service: None,
-            want: state.main.want,
-            paused: false,
-            due: false,
-            leaving: false,
-            since: main.seconds(),
-            since_boot: main.since.1,
-            not_before: Duration::ZERO,
-        };
-        let record = takeover::noted(&state.main, main.process).in_record(&state.main, record);
-        let policy = self.settings.known();
-        let notify = self.people.notify.process;
-        (
-            record,
-            takeover::more(state, policy, self.log_record(), notify),
-        )
-    }
-
-    fn log_record(&self) -> Option<LogRecord> {
-        let pipe = self.log.as_ref()?;
-        let log = &self.people.log;
-        Some(LogRecord {
-            service: log.process,
-            want: Want::Neither,
-            paused: false,
-            due: false,
-            leaving: false,
-            since: log.seconds(),
-            since_boot: log.since.1,
-            not_before: Duration::ZERO,
-            pipe: pipe.identity(),
-        })
-    }
-
-    fn write_record(&mut self, record: Record, more: Option<&More>) {
-        match self.ledger.write(record, more) {
-            Ok(()) => self.unrecorded = false,
-            Err(why) => {
-                if !self.unrecorded {
-                    self.warn_of_record("write", &why);
-                }
-                self.unrecorded = true;
-            }
-        }
-    }
-
-    /// Puts a child on record that waits to be let go.
-    fn record_start(&mut self, state: &State, whose: Unit, child: Pid) {
-        let service = ledger::incarnation_of(child);
-        let person = self.people.get(whose);
-        *person = Person::new();
-        person.process = Some(service);
-        person.role = match whose {
-            Unit::Main => state.main.role,
-            Unit::Log => Role::Log,
-            Unit::Notify => Role::Notify,
-        };
-        let (since, since_boot) = (person.seconds(), person.since.1);
-        // What has been noted before the start, but for the start itself.
-        let Some((mut record, mut more)) = self.ledger.last() else {
-            return;
-        };
-        let spacing = match (whose, state.main.role) {
-            (Unit::Main, Role::Run) => self.settings.known().spacing(state.main.early),
-            _ => PACE,
-        };
-        let started = takeover::started(service, Moment::now(), spacing);
-        match whose {
-            Unit::Main => {
-                more = more.map(takeover::more_started);
-                record = Record {
-                    service: started.service,
-                    paused: started.paused,
-                    due: started.due,
-                    not_before: started.not_before,
-                    since,
-                    since_boot,
-                    ..record
-                };
-            }
-            Unit::Log => {
-                let log = more.as_mut().and_then(|more| more.log.as_mut());
-                if let Some(log) = log {
-                    *log = LogRecord {
-                        service: started.service,
-                        paused: started.paused,
-                        due: started.due,
-                        not_before: started.not_before,
-                        since,
-                        since_boot,
-                        ..*log
-                    };
-                }
-            }
-            Unit::Notify => {}
-        }
-        self.write_record(record, more.as_ref());
-    }
-
-    /// Has the program at `file` started as a child that waits to be let go.
-    fn launch(
-        &self,
-        image: &Image,
-        file: &str,
-        descriptors: &[(BorrowedFd<'_>, i32)],
-    ) -> io::Result<process::Gated> {
-        let name = file.trim_start_matches("./");
-        let excuse = Message::new(PROGRAM, "fatal").text("unable to start ");
-        let excuse = excuse.pieces(&[&self.directory, "/".as_ref(), name.as_ref()]);
-        let launch = Launch {
-            image,
-            descriptors,
-            directory: None,
-            child_signal: ChildSignal::Default,
-            descriptor_excuse: &[],
-            directory_excuse: &[],
-            exec_excuse: &excuse.excuse(),
-        };
-        launch.start_gated_as(&Birth {
-            not_held: &self.home.locks(),
-            session: self.settings.own_session(),
-            caught: self.signals.caught(),
-            files: &[],
-        })
-    }
-
-    /// By s6: the exit code, or 256; the signal, or 0; the service's name; its process.
-    /// By runit: the exit code, or -1; the low byte of what wait(2) gives.
-    fn finish_arguments(&self, main: &Machine) -> Vec<OsString> {
-        let (pid, how) = main.ended.unwrap_or((Pid::from_raw(0), Outcome::Unknown));
-        let program = OsString::from("./finish");
-        if self.settings.finish_as_runit() {
-            let (code, status) = match how {
-                Outcome::Exited(code) => (code, 0),
-                Outcome::Killed(signal) => (-1, signal),
-                Outcome::Unknown => (-1, 0),
-            };
-            return vec![program, code.to_string().into(), status.to_string().into()];
-        }
-        let (code, signal) = match how {
-            Outcome::Exited(code) => (code, 0),
-            Outcome::Killed(signal) => (256, signal),
-            Outcome::Unknown => (256, 0),
-        };
-        vec![
-            program,
-            code.to_string().into(),
-            signal.to_string().into(),
-            self.name(),
-            pid.to_string().into(),
-        ]
-    }
-
-    /// The last component of the directory's name, or that of where we are.
-    fn name(&self) -> OsString {
-        let own = Path::new(&self.directory).file_name().map(OsStr::to_owned);
-        let here = || {
-            std::env::current_dir()
-                .ok()?
-                .file_name()
-                .map(OsStr::to_owned)
-        };
-        own.or_else(here).unwrap_or_default()
-    }
-
     fn look_around(&self) -> bool {
         if let Some(neighbours) = self.settings.known_neighbours() {
             neighbours.fetch();
@@ -397,15 +189,6 @@ impl Kernel {
         says_so == Some(true)
     }
 
-    fn descriptors(&self, whose: Unit) -> Option<(BorrowedFd<'_>, i32)> {
-        let pipe = self.log.as_ref()?;
-        match whose {
-            Unit::Main => Some((pipe.writer()?, 1)),
-            Unit::Log => Some((pipe.reader(), 0)),
-            Unit::Notify => None,
-        }
-    }
-
     fn status(&self, state: &State) -> Bytes {
         let main = &self.people.main;
         if !self.settings.is_encores() {
@@ -419,18 +202,6 @@ impl Kernel {
                 Bytes::new(&block.encode_with_log(&log))
             }
         }
-    }
-}
-
-/// The program of a role, as it is executed.
-const fn program(whose: Unit, role: Role) -> &'static str {
-    match (whose, role) {
-        (Unit::Log, _) => "./log",
-        (Unit::Notify, _) => "./notify",
-        (Unit::Main, Role::Start) => "./start",
-        (Unit::Main, Role::Stop) => "./stop",
-        (Unit::Main, Role::Finish) => "./finish",
-        (Unit::Main, _) => names::RUN,
     }
 }
 
@@ -470,54 +241,11 @@ impl World for Kernel {
     }
 
     fn start(&mut self, state: &State, whose: Unit, role: Role) -> io::Result<Pid> {
-        let pipe = self.descriptors(whose);
-        let tells = self.settings.notification();
-        let tells = tells.filter(|_| (whose, role) == (Unit::Main, Role::Run));
-        let ready = tells.map(|number| ReadyPipe::new(number).map(|ends| (number, ends)));
-        let ready = ready.transpose()?;
-        let say = ready
-            .as_ref()
-            .map(|(number, (_, end))| (end.as_fd(), *number));
-        let descriptors: Vec<_> = pipe.into_iter().chain(say).collect();
-        let descriptors = descriptors.as_slice();
-        let file = program(whose, role);
-        let child = if file == names::RUN {
-            self.launch(&self.run, file, descriptors)?
-        } else if role == Role::Finish {
-            let arguments = self.finish_arguments(&state.main);
-            let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
-            self.launch(&Image::inheriting(file, &arguments)?, file, descriptors)?
-        } else {
-            let image = Image::inheriting(file, &[file])?;
-            self.launch(&image, file, descriptors)?
-        };
-        if whose == Unit::Main {
-            self.ready = ready.map(|(_, (ours, _))| ours);
-        }
-        self.record_start(state, whose, child.pid());
-        child.open()
+        self.start_one(state, whose, role)
     }
 
     fn notify(&mut self, state: &State, notice: &Notice) -> io::Result<Pid> {
-        let (what, code) = match notice.what {
-            What::Started => ("start", 0),
-            What::Exited(code) => ("exit", code),
-            What::Killed(signal) => ("killed", signal),
-            What::Gone => ("gone", 0),
-        };
-        let (pid, code) = (notice.pid.to_string(), code.to_string());
-        let file = program(Unit::Notify, notice.role);
-        let arguments = [file, notice.role.word(), what, &pid, &code];
-        let image = Image::inheriting(file, &arguments)?;
-        let child = self.launch(&image, file, &[])?;
-        self.people.notify = Person::new();
-        self.people.notify.process = Some(ledger::incarnation_of(child.pid()));
-        self.people.notify.role = Role::Notify;
-        let mut after = *state;
-        after.notices = after.notices.given(Some(child.pid()), Moment::now());
-        let (record, more) = self.record(&after);
-        self.write_record(record, more.as_ref());
-        child.open()
+        self.give_notice(state, *notice)
     }
 
     /// In the original's words, which scripts may know, though we try again much
@@ -531,13 +259,13 @@ impl World for Kernel {
         warn(PROGRAM, &what, why);
     }
 
-    fn send(&mut self, whose: Unit, to: Pid, signal: Signal, group: bool) -> io::Result<()> {
+    fn send(&mut self, _whose: Unit, to: Pid, signal: Signal, group: bool) -> io::Result<()> {
         if group {
             return process::send_group(to, signal);
         }
-        match &self.people.get(whose).survivor {
-            Some(survivor) if survivor.pid() == to => survivor.send(signal),
-            Some(_) | None => process::send(to, signal),
+        match self.people.of(to).and_then(|one| one.survivor.as_ref()) {
+            Some(survivor) => survivor.send(signal),
+            None => process::send(to, signal),
         }
     }
 
@@ -562,25 +290,41 @@ impl World for Kernel {
 
     fn wait(&mut self, deadline: Option<Moment>) -> Ready {
         memory::give_back_stack();
+        if !std::mem::replace(&mut self.lean, true) {
+            memory::give_back_code();
+        }
         self.written = None;
         self.settings.forget();
         let look = self.people.must_be_looked_at() || self.owed.is_some();
         let look = look.then(|| Moment::now().plus(LOOK));
         let deadline = deadline.into_iter().chain(look).min();
         let neighbours = self.settings.known_neighbours();
-        let [main, log, notify] = self.people.watched();
+        let [main, log, notify, hook, check] = self.people.watched();
         let watched = [
             Some(self.signals.as_fd()),
             Some(self.control.reader.as_fd()),
             main,
             log,
             notify,
+            hook,
+            check,
             self.ready.as_ref().map(AsFd::as_fd),
             neighbours.and_then(Neighbours::watched),
         ];
         let watched = watched.map(|fd| fd.map(|fd| (fd, Interest::Readable)));
-        let Ok([signal, control, main, log, notify, ready, around]) =
-            wait::until_ready(watched, deadline)
+        let Ok(
+            [
+                signal,
+                control,
+                main,
+                log,
+                notify,
+                hook,
+                check,
+                ready,
+                around,
+            ],
+        ) = wait::until_ready(watched, deadline)
         else {
             // The kernel is out of memory. Looking everywhere is always right.
             std::thread::sleep(BREATH);
@@ -595,7 +339,7 @@ impl World for Kernel {
         // Before the children are looked at: the signal of one that dies in
         // between only wakes us once too often.
         let told = if signal { self.signals.fetch() } else { &[] };
-        let ended = self.people.note_ends([main, log, notify]);
+        let ended = self.people.note_ends([main, log, notify, hook, check]);
         self.keep_house();
         self.pay_owed();
         Ready {

@@ -88,6 +88,15 @@ pub(super) struct People {
     pub(super) main: Person,
     pub(super) log: Person,
     pub(super) notify: Person,
+    /// Where there are programs that run beside the service.
+    pub(super) beside: Option<Box<Besides>>,
+}
+
+/// The program in `control` that runs, and `check`.
+#[derive(Debug)]
+pub(super) struct Besides {
+    pub(super) hook: Person,
+    pub(super) check: Person,
 }
 
 impl People {
@@ -96,6 +105,7 @@ impl People {
             main: Person::new(),
             log: Person::new(),
             notify: Person::new(),
+            beside: None,
         }
     }
 
@@ -107,39 +117,75 @@ impl People {
         }
     }
 
-    /// Whose process has this number.
-    pub(super) fn of(&self, pid: Pid) -> Option<&Person> {
-        let all = [&self.main, &self.log, &self.notify];
-        let has = |person: &&Person| person.process.map(takeover::pid) == Some(pid);
-        all.into_iter().find(has)
+    /// Whoever runs beside the service in this role.
+    pub(super) fn beside(&mut self, role: Role) -> &mut Person {
+        let new = || {
+            Box::new(Besides {
+                hook: Person::new(),
+                check: Person::new(),
+            })
+        };
+        let beside = self.beside.get_or_insert_with(new);
+        match role {
+            Role::Check => &mut beside.check,
+            _ => &mut beside.hook,
+        }
     }
 
-    const fn survivors(&mut self) -> [&mut Option<Survivor>; 3] {
-        [
-            &mut self.main.survivor,
-            &mut self.log.survivor,
-            &mut self.notify.survivor,
-        ]
+    /// The process of one that runs beside the service, and the other's.
+    pub(super) fn besides(&self) -> [Option<Incarnation>; 2] {
+        let beside = self.beside.as_ref();
+        let both = beside.map(|both| [both.hook.process, both.check.process]);
+        both.unwrap_or_default()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Person> {
+        let beside = self.beside.as_deref();
+        let beside = beside
+            .into_iter()
+            .flat_map(|both| [&both.hook, &both.check]);
+        [&self.main, &self.log, &self.notify]
+            .into_iter()
+            .chain(beside)
+    }
+
+    /// Whose process has this number.
+    pub(super) fn of(&self, pid: Pid) -> Option<&Person> {
+        self.all()
+            .find(|person| person.process.map(takeover::pid) == Some(pid))
+    }
+
+    fn survivors(&mut self) -> impl Iterator<Item = &mut Option<Survivor>> {
+        let beside = self.beside.as_deref_mut();
+        let beside = beside
+            .into_iter()
+            .flat_map(|both| [&mut both.hook, &mut both.check]);
+        [&mut self.main, &mut self.log, &mut self.notify]
+            .into_iter()
+            .chain(beside)
+            .map(|person| &mut person.survivor)
     }
 
     /// Whether the death of one shows only to who looks.
     pub(super) fn must_be_looked_at(&self) -> bool {
-        let all = [&self.main, &self.log, &self.notify];
-        all.into_iter()
+        self.all()
             .filter_map(|person| person.survivor.as_ref())
             .any(Survivor::must_be_looked_at)
     }
 
     /// What becomes readable when they die.
-    pub(super) fn watched(&self) -> [Option<BorrowedFd<'_>>; 3] {
-        [&self.main, &self.log, &self.notify]
-            .map(|person| person.survivor.as_ref().and_then(Survivor::watch))
+    pub(super) fn watched(&self) -> [Option<BorrowedFd<'_>>; 5] {
+        let mut watched = [None; 5];
+        for (place, person) in watched.iter_mut().zip(self.all()) {
+            *place = person.survivor.as_ref().and_then(Survivor::watch);
+        }
+        watched
     }
 
     /// Notes who has ended; `told` is of [`Self::watched`].
-    pub(super) fn note_ends(&mut self, told: [bool; 3]) -> bool {
+    pub(super) fn note_ends(&mut self, told: [bool; 5]) -> bool {
         let mut any = false;
-        for (survivor, told) in self.survivors().into_iter().zip(told) {
+        for (survivor, told) in self.survivors().zip(told) {
             if let Some(survivor) = survivor {
                 any |= survivor.note_end(told);
             }
@@ -151,7 +197,6 @@ impl People {
     /// parent.
     pub(super) fn take_ended(&mut self) -> Option<(Pid, Outcome)> {
         self.survivors()
-            .into_iter()
             .find_map(|survivor| survivor.take_if(|survivor| survivor.has_ended()))
             .map(|ended| {
                 (

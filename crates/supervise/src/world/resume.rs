@@ -4,7 +4,7 @@ use std::io;
 
 use dt_os::clock::{self, Moment};
 use dt_service::deaths::Role;
-use dt_service::record::{LogRecord, More};
+use dt_service::record::{Besides, LogRecord, More};
 use dt_service::{Incarnation, Want};
 
 use super::people::Person;
@@ -13,6 +13,7 @@ use super::ready::ReadyPipe;
 use super::{Begun, Kernel};
 use crate::machine::{Event, Machine, Process};
 use crate::state::{State, Unit};
+use crate::survivor::Survivor;
 use crate::takeover;
 
 impl Kernel {
@@ -46,6 +47,9 @@ impl Kernel {
         let resumed = takeover::resumed(&record, more.as_ref(), policy, fate, now);
         let resumed = resumed.filter(|(machine, _)| !down || machine.process.pid().is_some());
         main.role = more.map_or(Role::Run, |more| more.role);
+        if let Some(more) = &more {
+            self.find_besides(&more.beside);
+        }
         self.people.main = main;
         if let (Some(number), Some(service)) = (self.settings.notification(), record.service)
             && fate == takeover::Fate::Lives
@@ -112,6 +116,21 @@ impl Kernel {
             self.log = Some(LogPipe::new()?);
         }
         Ok(takeover::resumed_log(log, fate, now))
+    }
+
+    /// Those that have gone are told of when the dead are buried.
+    fn find_besides(&mut self, besides: &Besides) {
+        let hook = besides.hook.map(|(_, helper)| helper);
+        let all = [(Role::Control, hook), (Role::Check, besides.check)];
+        for (role, helper) in all {
+            let Some(helper) = helper else { continue };
+            let (fate, mut person) = Person::find(Some(helper.process));
+            if fate != takeover::Fate::Lives {
+                person.survivor = Some(Survivor::gone(helper.process));
+            }
+            person.role = role;
+            *self.people.beside(role) = person;
+        }
     }
 
     fn take_notices_over(&mut self, state: &mut State, more: &More) {

@@ -52,10 +52,14 @@ impl Kernel {
             user_time: cost.user,
             system_time: cost.system,
         };
+        if death.role == Role::Check {
+            // It is asked again and again.
+            return;
+        }
         if death.role == Role::Run {
             self.told.deaths = self.told.deaths.saturating_add(1);
         }
-        if death.role != Role::Notify {
+        if !matches!(death.role, Role::Notify | Role::Control) {
             self.told.last = Some(LastDeath {
                 role: death.role,
                 ending,
