@@ -132,6 +132,48 @@ impl Graph {
         found.is_some_and(|service| service.missing)
     }
 
+    /// Each wish, with who has it.
+    pub fn wishes(&self) -> impl Iterator<Item = (&OsStr, &Tie)> {
+        self.services.iter().flat_map(|service| {
+            let ties = service.ties.iter();
+            ties.map(|tie| (service.name.as_os_str(), tie))
+        })
+    }
+
+    /// Gives up wishes until there is no ring left: of a ring those by `waits-for.d`
+    /// where it has any, otherwise all. Gives the rings of the latter kind.
+    pub fn open_rings(&mut self) -> Vec<Vec<OsString>> {
+        let mut hopeless = Vec::new();
+        loop {
+            let owned = |ring: Vec<&OsStr>| ring.into_iter().map(OsStr::to_owned).collect();
+            let rings: Vec<Vec<OsString>> = self.rings().into_iter().map(owned).collect();
+            if rings.is_empty() {
+                return hopeless;
+            }
+            for ring in rings {
+                if !self.give_up(&ring, |kind| kind == Setting::WaitsFor) {
+                    self.give_up(&ring, |_| true);
+                    hopeless.push(ring);
+                }
+            }
+        }
+    }
+
+    /// Gives up the wishes of these kinds from one of the ring to the next; and whether
+    /// that was a wish that nothing else keeps in force.
+    fn give_up(&mut self, ring: &[OsString], of: impl Fn(Setting) -> bool) -> bool {
+        let mut open = false;
+        for (name, on) in ring.iter().zip(ring.iter().cycle().skip(1)) {
+            let at = self.find(name);
+            let Some(service) = at.and_then(|at| self.services.get_mut(at)) else {
+                continue;
+            };
+            service.ties.retain(|tie| tie.on != *on || !of(tie.kind));
+            open |= service.ties.iter().all(|tie| tie.on != *on);
+        }
+        open
+    }
+
     /// Rings of services that wait for each other, each told once, from the one
     /// that was met first: every one waits for the next, and the last for the
     /// first. Where rings share services, at least one of them is told.
@@ -253,6 +295,27 @@ mod tests {
             ("d", &["c"]),
         ];
         assert_eq!(rings(services), ["a b", "c d"]);
+    }
+
+    #[test]
+    fn a_ring_is_opened_where_somebody_only_wishes() {
+        let tie = |kind, on: &str| {
+            vec![Tie {
+                kind,
+                on: on.into(),
+            }]
+        };
+        let mut graph = Graph::default();
+        graph.add("a".as_ref(), tie(Setting::Dependencies, "b"));
+        graph.add("b".as_ref(), tie(Setting::WaitsFor, "a"));
+        graph.add("c".as_ref(), tie(Setting::Dependencies, "d"));
+        graph.add("d".as_ref(), tie(Setting::Dependencies, "c"));
+        graph.add("e".as_ref(), tie(Setting::Dependencies, "d"));
+        assert_eq!(graph.open_rings(), [["c", "d"]]);
+        assert!(graph.rings().is_empty());
+        let left: Vec<_> = graph.wishes().map(|(who, tie)| (who, &*tie.on)).collect();
+        let [a, b, d, e] = ["a", "b", "d", "e"].map(OsStr::new);
+        assert_eq!(left, [(a, b), (e, d)]);
     }
 
     #[test]

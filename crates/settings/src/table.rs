@@ -119,7 +119,7 @@ timeout-up|never|how long the service may take to get ready before it is stopped
 timeout-watchdog|never|how long the service may be silent on NOTIFY_SOCKET before it is killed
 dependencies.d|none|names of the services that must be ready before this one starts
 waits-for.d|none|names of the services that this one waits for, whether they succeed or not
-flag-essential|absent|the whole tree stops once this service has failed
+flag-essential|absent|the whole tree stops once this service has ended
 flag-encore|absent|what daemontools-encore does otherwise than daemontools
 no-setsid|absent|with flag-encore, the service stays in the session of supervise
 start|none|run once before the service is started

@@ -68,6 +68,13 @@ fn kill(running: &mut Running) {
     running.wait();
 }
 
+/// Has died: that it has no process could also be because it has not got one yet.
+fn until_dead(service: &Service) {
+    until("it is dead", || {
+        !service.deaths().is_empty() && service.status().pid == 0
+    });
+}
+
 /// Deaf to TERM.
 const DEAF: &str = "trap '' TERM; echo run >> events; while :; do sleep 1000; done";
 
@@ -78,7 +85,7 @@ fn a_service_that_does_not_end_is_killed_after_timeout_kill() {
     let _running = service.start();
     service.until_words("events", &["run"]);
     service.send("d");
-    until("it is dead", || service.status().pid == 0);
+    until_dead(&service);
     assert_eq!(service.deaths()[0].ending, Ending::Signal(9));
     assert_eq!(service.status().want, Want::Down);
 }
@@ -94,7 +101,7 @@ fn the_kill_outlives_the_supervise_that_was_to_send_it() {
     kill(&mut first);
     let _second = service.start();
     service.until_there();
-    until("it is dead", || service.status().pid == 0);
+    until_dead(&service);
 }
 
 #[test]
@@ -103,11 +110,11 @@ fn down_signal_names_the_signals_and_the_waits_between_them() {
         "trap 'echo quit >> events' QUIT; trap 'echo int >> events; exit' INT; trap '' TERM\n\
          echo run >> events; while :; do sleep 0.05; done",
     );
-    service.setting("down-signal", "QUIT 200ms TERM 200ms INT");
+    service.setting("down-signal", "QUIT 1s TERM 1s INT");
     let _running = service.start();
     service.until_words("events", &["run"]);
     service.send("d");
-    until("it is dead", || service.status().pid == 0);
+    until_dead(&service);
     assert_eq!(service.words("events"), ["run", "quit", "int"]);
 }
 
@@ -350,7 +357,9 @@ fn a_final_failure_of_what_it_needs_is_its_own_but_not_of_what_it_waits_for() {
     for (directory, ends) in [("dependencies.d", false), ("waits-for.d", true)] {
         let service = Service::new(RUN);
         service.setting(&format!("{directory}/e"), "");
+        // Ready it never is; without this it would be, for the instant that it is up.
         other(&service, "exit 1");
+        service.setting("../e/notification-fd", "3");
         service.setting("../e/start-limit", "1 60s");
         let _other = start_other(&service);
         let _running = service.start();

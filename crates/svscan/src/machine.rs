@@ -156,7 +156,8 @@ impl Service {
             }
             Event::Stop(..) => (self, only(Action::Forget)),
             // It has no processes: nothing of it can start or die.
-            Event::Started(..)
+            Event::Orphaned(_)
+            | Event::Started(..)
             | Event::StartFailed(..)
             | Event::OutOfReach(..)
             | Event::Untold(..)
@@ -250,6 +251,14 @@ impl Service {
                     Half::Main => self.pursue(wait, log, now),
                     Half::Log => self.pursue(main, log.map(|_| wait), now),
                 }
+            }
+            Event::Orphaned(_) => {
+                let stop = self.stop.map(|stop| Stop {
+                    main_told: false,
+                    ..stop
+                });
+                let next = Self { stop, ..self }.with(Half::Main, Process::Down);
+                (next, only(Action::Start(Half::Main)))
             }
             Event::Died(half, _, now) if self.stop.is_some() => {
                 self.with(half, Process::Down).wind_down(Some(now))

@@ -7,6 +7,7 @@ use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
 
 use crate::machine::{Action, Event, Half, Logs, Words};
+use crate::order::Bond;
 use crate::table::{Cause, Identity, Table, Trouble};
 
 /// What is in a service directory, as far as it matters here.
@@ -76,6 +77,14 @@ pub trait World {
     fn changed(&mut self) -> bool;
     /// Tells the `supervise` of a half, whose process this is.
     fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()>;
+    /// Whether the service of this name, whose `supervise` has ended, lives on.
+    fn leaves_service(&mut self, name: &OsStr) -> bool;
+    /// Which of these services, all there are, need which others of them. What could
+    /// not be in any order is said, and in none.
+    fn bonds(&mut self, names: &[OsString]) -> Vec<Bond>;
+    /// Says that a service does not end, and that what it needs is not kept from
+    /// ending any longer.
+    fn say_late(&mut self, name: &OsStr);
     /// The next thing that we are asked for.
     fn request(&mut self) -> Option<Request>;
     /// Becomes the program that is installed now, which goes on with the table.
@@ -113,7 +122,12 @@ pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
     let now = world.now();
     while let Some((pid, ending)) = world.reap() {
         if let Some((service, event)) = table.died(pid, ending, now) {
+            let event = in_a_stop(table, service, event, world);
             settle(table, service, event, world);
+            if table.stopping().is_some() {
+                // Somebody may have waited for this.
+                table.scan_by(now, Cause::Service);
+            }
         }
     }
     while let Some(request) = world.request() {
@@ -128,6 +142,13 @@ pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
                 stop_all(table, table.nameless(), Logs::AtEnd, world);
             }
             Request::Stop(logs) => {
+                // At once is at once, and in no order; so also for who has begun in one.
+                if logs == Logs::AtOnce {
+                    table.order_by(&[]);
+                } else if table.stopping().is_none() {
+                    let bonds = world.bonds(&table.names());
+                    table.order_by(&bonds);
+                }
                 table.stop(logs);
                 table.scan_by(now, Cause::Service);
             }
@@ -149,11 +170,34 @@ pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
     }
 }
 
+/// A `supervise` that is killed while all is being stopped leaves its service to nobody:
+/// no scan will start another. One that has exited has none.
+fn in_a_stop<W: World>(
+    table: &Table<W::Held>,
+    service: Identity,
+    event: Event,
+    world: &mut W,
+) -> Event {
+    match event {
+        Event::Died(Half::Main, ending, now)
+            if table.stopping().is_some()
+                && ending != Ending::Exited(0)
+                && world.leaves_service(&name_of(table, service)) =>
+        {
+            Event::Orphaned(now)
+        }
+        _ => event,
+    }
+}
+
 /// In the place of a scan, once all is to be stopped.
 fn remind<W: World>(table: &mut Table<W::Held>, logs: Logs, world: &mut W) {
     table.begin_scan();
-    let all = table.services().map(|(service, _)| service).collect();
-    stop_all(table, all, logs, world);
+    let (next, late) = table.next_to_end(world.now());
+    for service in late {
+        world.say_late(&name_of(table, service));
+    }
+    stop_all(table, next, logs, world);
     table.end_scan(world.now(), false);
 }
 

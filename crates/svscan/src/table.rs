@@ -5,7 +5,7 @@
 //! service, renaming keeps it, and another directory under an old name is
 //! another service.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +13,7 @@ use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
 
 use crate::machine::{Actions, Event, Half, Logs, PERIOD, Process, Service};
+use crate::order::{Bond, Order};
 
 /// Between two scans, so that a thousand changes in a row are not a thousand scans.
 const BREATHER: Duration = Duration::from_millis(10);
@@ -105,6 +106,7 @@ pub struct Table<H> {
     last_scan: Option<Moment>,
     next_scan: Option<(Moment, Cause)>,
     stopping: Option<Logs>,
+    order: Order,
 }
 
 impl<H> Table<H> {
@@ -120,12 +122,51 @@ impl<H> Table<H> {
             last_scan: None,
             next_scan: Some((now, Cause::Boot)),
             stopping: None,
+            order: Order::default(),
         }
     }
 
     /// From now on all services are to be stopped, and no scan comes any more.
     pub fn stop(&mut self, logs: Logs) {
         self.stopping = self.stopping.max(Some(logs));
+    }
+
+    /// They end in the order of these bonds; those by names that nobody has mean
+    /// nothing.
+    pub fn order_by(&mut self, bonds: &[Bond]) {
+        let names: HashMap<&OsStr, Identity> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.service.listed)
+            .map(|(identity, entry)| (entry.name.as_os_str(), *identity))
+            .collect();
+        let known = |name: &OsString| names.get(name.as_os_str()).copied();
+        let bonds = bonds.iter().filter_map(|bond| {
+            let needs = known(&bond.needs)?;
+            Some((needs, known(&bond.needed)?, bond.patience))
+        });
+        self.order = Order::new(bonds.collect());
+    }
+
+    /// Those that are to be told to end now, and those that have been told and have
+    /// had their time. What waits is looked at again when that is due.
+    pub fn next_to_end(&mut self, now: Moment) -> (Vec<Identity>, Vec<Identity>) {
+        let living: HashSet<Identity> = self
+            .processes
+            .values()
+            .filter(|(_, half)| *half == Half::Main)
+            .map(|(identity, _)| *identity)
+            .collect();
+        let lives = |service: Identity| living.contains(&service);
+        let late = self.order.late(now, lives);
+        let held = self.order.held(now, lives);
+        let all = self.entries.keys().copied();
+        let next: Vec<Identity> = all.filter(|service| !held.contains(service)).collect();
+        self.order.tell(&next, now);
+        if let Some(deadline) = self.order.deadline(now, lives) {
+            self.scan_by(deadline, Cause::Service);
+        }
+        (next, late)
     }
 
     /// How all services are being stopped, if they are.
@@ -292,6 +333,14 @@ impl<H> Table<H> {
     /// Drops a service with all that is held for it.
     pub fn forget(&mut self, identity: Identity) {
         self.entries.remove(&identity);
+    }
+
+    /// The names of all that have one.
+    #[must_use]
+    pub fn names(&self) -> Vec<OsString> {
+        let entries = self.entries.values();
+        let entries = entries.filter(|entry| entry.service.listed);
+        entries.map(|entry| entry.name.clone()).collect()
     }
 
     /// The name under which a service was last found.

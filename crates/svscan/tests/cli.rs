@@ -81,14 +81,13 @@ fn children_are_given_what_svscan_was_given() {
     assert_eq!(signals, [1, 1, 0], "USR1, CHLD and PIPE");
     let soft = field(pid, "limits", "Max open files");
     assert_eq!(soft.split_whitespace().next(), Some("100"));
-    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))
-        .unwrap()
-        .flatten();
-    let numbers = descriptors.map(|entry| entry.file_name().to_str().unwrap().parse().unwrap());
-    let strays: Vec<u32> = numbers
-        .filter(|number| *number > 2 && !inherited(*number))
-        .collect();
-    assert_eq!(strays, []);
+    // While it is being loaded it has the libraries open.
+    until("it has no descriptor that it was not given", || {
+        let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let mut numbers = names.map(|name| name.to_str().unwrap().parse().unwrap());
+        numbers.all(|number: u32| number <= 2 || inherited(number))
+    });
 }
 
 /// The child that has these arguments.
@@ -137,13 +136,10 @@ fn both_halves_come_back_to_the_same_pipe() {
     scan.service("a", true);
     let mut svscan = scan.start();
     let (main, log) = (scan.one("a", ""), scan.one("log", "a"));
-    assert!(
-        pipes(svscan.pid())
-            .iter()
-            .filter(|pipe| **pipe == main.output)
-            .count()
-            == 2
-    );
+    let held = pipes(svscan.pid());
+    let held = held.iter().filter(|pipe| **pipe == main.output).count();
+    // One that is both ends is enough.
+    assert_eq!(held, if scan.suite.is_original() { 2 } else { 1 });
     for half in [&main, &log] {
         signal(half.pid, "KILL");
     }
@@ -354,6 +350,24 @@ fn the_soft_limit_on_descriptors_is_not_svscans() {
         assert_eq!(main.output, log.input);
     }
     assert_eq!(scan.said(), "");
+}
+
+/// svscan held both ends of each pipe, and ran 5 services with logs where the
+/// original runs 9.
+#[test]
+fn of_24_descriptors_as_many_services_run_as_with_the_original() {
+    let scan = Scan::new();
+    for number in 0..15 {
+        scan.service(&format!("s{number}"), true);
+    }
+    let _svscan = scan.start_after("exec 5>&- 6>&- 7>&- 8>&- 9>&-; ulimit -n 24; exec");
+    until("a complaint", || {
+        scan.said().contains(": process cannot open more files\n")
+    });
+    let logged = |start: &support::Start| start.argument == "log" && is_alive(start.pid);
+    until("nine have their logs", || {
+        scan.starts().iter().filter(|start| logged(start)).count() >= 9
+    });
 }
 
 #[test]

@@ -19,6 +19,7 @@ use dt_os::Errno;
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
 use svscan::machine::{Half, Logs, PERIOD, Process, Reason, Stage, Words};
+use svscan::order::{Bond, PATIENCE};
 use svscan::runtime::{Content, Flow, Presence, Request, World, turn};
 use svscan::table::{Identity, Table, Trouble};
 
@@ -127,6 +128,8 @@ struct Pretended {
     /// Somebody could not be watched once.
     out_of_reach: bool,
     requests: Vec<Request>,
+    /// While all is stopped in order: the directory that needs another, and the other.
+    order: Option<(u64, u64)>,
     dead: Vec<(Pid, Ending)>,
     next_pid: i32,
     changed: bool,
@@ -168,6 +171,7 @@ impl Pretended {
                 self.life += 1;
                 self.dead.clear();
                 self.requests.clear();
+                self.order = None;
                 self.changed = false;
             }
             Deed::Ask(request) => self.requests.push(request),
@@ -300,6 +304,14 @@ impl World for Pretended {
         self.fails(Call::Tell)?;
         let living = self.processes[&pid.as_raw()];
         assert_eq!(living.half, half);
+        if let Some((needs, needed)) = self.order.filter(|_| half == Half::Main) {
+            let mut all = self.processes.values();
+            let first = all.any(|is| {
+                let known = is.life == self.life || !self.out_of_reach;
+                known && (is.directory, is.half) == (needs, Half::Main)
+            });
+            assert!(living.directory != needed || !first, "not in order");
+        }
         if words == Words::Exit {
             let mut all = self.processes.values();
             let service = all.any(|is| (is.directory, is.half) == (living.directory, Half::Main));
@@ -314,8 +326,32 @@ impl World for Pretended {
         Ok(())
     }
 
+    fn leaves_service(&mut self, _name: &OsStr) -> bool {
+        false
+    }
+
+    fn bonds(&mut self, names: &[OsString]) -> Vec<Bond> {
+        let [first, second] = NAMES.map(OsString::from);
+        let all = names.contains(&first) && names.contains(&second);
+        let both = self.names.get(NAMES[0]).zip(self.names.get(NAMES[1]));
+        self.order = both.filter(|_| all).map(|(a, b)| (*b, *a));
+        vec![Bond {
+            needs: second,
+            needed: first,
+            patience: PATIENCE,
+        }]
+    }
+
+    fn say_late(&mut self, _name: &OsStr) {
+        panic!("everybody ends at once");
+    }
+
     fn request(&mut self) -> Option<Request> {
-        self.requests.pop()
+        let request = self.requests.pop();
+        if request == Some(Request::Stop(Logs::AtOnce)) {
+            self.order = None;
+        }
+        request
     }
 
     fn upgrade(&mut self, _table: &Table<Pipe>) {}

@@ -86,6 +86,8 @@ pub(crate) struct Kernel {
     socket: Option<Box<Socket>>,
     deaths: Deaths,
     told: Told,
+    /// What only the start has needed was given back.
+    lean: bool,
     /// The record in the status file, as far as it was written in this turn.
     ///
     /// A flood of commands that change nothing is then one write a turn; yet each
@@ -132,6 +134,7 @@ impl Kernel {
             socket: None,
             deaths: Deaths::default(),
             told: Told::default(),
+            lean: false,
             written: None,
             shown: None,
             owed: None,
@@ -310,6 +313,9 @@ impl World for Kernel {
 
     fn wait(&mut self, deadline: Option<Moment>) -> Ready {
         memory::give_back_stack();
+        if !std::mem::replace(&mut self.lean, true) {
+            memory::give_back_code();
+        }
         self.written = None;
         self.settings.forget();
         let look = self.people.must_be_looked_at() || self.owed.is_some();

@@ -152,6 +152,9 @@ pub enum Event {
     StartFailed(Half, Moment),
     /// A half's process has ended.
     Died(Half, Ending, Moment),
+    /// The service's half has ended while all is being stopped, and its service lives on:
+    /// another is needed, which takes it over and can be told.
+    Orphaned(Moment),
     /// It is to be stopped, or reminded that it is.
     Stop(Logs, Moment),
     /// A half could not be told to stop.
