@@ -157,7 +157,16 @@ fn end(evidence: &Evidence) -> String {
         return "how it ended is not on record".to_owned();
     };
     let how = how(ending);
-    format!("the last one {how} after {}", span(uptime.as_secs()))
+    let memory = evidence.last_death.is_some_and(|death| death.out_of_memory);
+    let memory = if memory {
+        ", and the kernel had killed for want of memory"
+    } else {
+        ""
+    };
+    format!(
+        "the last one {how} after {}{memory}",
+        span(uptime.as_secs())
+    )
 }
 
 fn how(ending: Ending) -> String {
@@ -213,6 +222,17 @@ fn by_reason(evidence: &Evidence, details: &Details) -> Option<String> {
             end(evidence)
         ),
         Reason::Cycle => format!("failed: it depends on {about}, which depends on it"),
+        Reason::Leftovers => {
+            let killed = if due.is_empty() {
+                String::new()
+            } else {
+                format!(", and killed{due}")
+            };
+            format!(
+                "its process has ended, and what that has started is waited for{killed}; {}",
+                end(evidence)
+            )
+        }
         Reason::Watchdog => "being stopped: it did not feed its watchdog in time".to_owned(),
     })
 }
@@ -424,6 +444,21 @@ mod tests {
         ] {
             assert_eq!(of(&detailed(state, reason)), text);
         }
+    }
+
+    #[test]
+    fn what_was_killed_for_want_of_memory_is_told_so() {
+        let evidence = Evidence {
+            last_death: Some(Death {
+                ending: Ending::Signal(9),
+                out_of_memory: true,
+                ..DEATH
+            }),
+            ..detailed(State::Failed, Reason::None)
+        };
+        let text = "failed; the last one was killed by SIGKILL after 2s, and the kernel had killed \
+                    for want of memory";
+        assert_eq!(of(&evidence), text);
     }
 
     #[test]

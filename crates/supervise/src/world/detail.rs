@@ -50,6 +50,7 @@ fn state(machine: &Machine, policy: &Policy) -> (State, Reason) {
             _,
         ) => (State::Starting, Reason::None),
         (Process::Waiting { why, .. }, _) => (State::Waiting, waiting(machine, why)),
+        (Process::Clearing { .. }, _) => (State::Stopping, Reason::Leftovers),
         (Process::Down, _) if machine.failed => failed(State::Failed),
         (Process::Down, _) if machine.up => (State::Started, Reason::None),
         (Process::Down, _) => failed(State::Stopped),

@@ -31,6 +31,7 @@ use crate::signals::Signals;
 use crate::state::{State, Unit};
 use crate::upgrade;
 use crate::word;
+use cage::Cage;
 use deaths::Deaths;
 use people::People;
 use pipe::LogPipe;
@@ -38,6 +39,7 @@ use ready::ReadyPipe;
 use status::Bytes;
 use tell::Told;
 
+mod cage;
 mod deaths;
 mod detail;
 mod house;
@@ -81,6 +83,11 @@ pub(crate) struct Kernel {
     /// On which the service is to say that it is ready, as long as it has not.
     ready: Option<ReadyPipe>,
     deaths: Deaths,
+    /// What keeps the service together with all that it starts, as long as any of that
+    /// may live.
+    cage: Option<Box<Cage>>,
+    /// That there is no cgroup was said, and there has been none since.
+    uncaged: bool,
     told: Told,
     /// The record in the status file, as far as it was written in this turn.
     ///
@@ -126,6 +133,8 @@ impl Kernel {
             log: None,
             ready: None,
             deaths: Deaths::default(),
+            cage: None,
+            uncaged: false,
             told: Told::default(),
             written: None,
             shown: None,
@@ -256,6 +265,16 @@ impl World for Kernel {
         warn(PROGRAM, &what, why);
     }
 
+    fn sweep(&mut self, state: &State) -> bool {
+        self.sweep_cage(state)
+    }
+
+    fn send_rest(&mut self, state: &State, signal: Signal) {
+        if let Some(cage) = &self.cage {
+            cage.send(&self.bounds(state), signal);
+        }
+    }
+
     fn send(&mut self, _whose: Unit, to: Pid, signal: Signal, group: bool) -> io::Result<()> {
         if group {
             return process::send_group(to, signal);
@@ -305,7 +324,23 @@ impl World for Kernel {
             self.ready.as_ref().map(AsFd::as_fd),
             neighbours.and_then(Neighbours::watched),
         ];
-        let watched = watched.map(|fd| fd.map(|fd| (fd, Interest::Readable)));
+        let readable = |fd: Option<_>| fd.map(|fd| (fd, Interest::Readable));
+        let cage = self.cage.as_ref();
+        let rest = cage.and_then(|cage| Some((cage.watched()?, Interest::Urgent)));
+        let [
+            signal,
+            control,
+            main,
+            log,
+            notify,
+            hook,
+            check,
+            ready,
+            around,
+        ] = watched.map(readable);
+        let all = [
+            signal, control, main, log, notify, hook, check, ready, around, rest,
+        ];
         let Ok(
             [
                 signal,
@@ -317,8 +352,9 @@ impl World for Kernel {
                 check,
                 ready,
                 around,
+                rest,
             ],
-        ) = wait::until_ready(watched, deadline)
+        ) = wait::until_ready(all, deadline)
         else {
             // The kernel is out of memory. Looking everywhere is always right.
             std::thread::sleep(BREATH);
@@ -328,6 +364,7 @@ impl World for Kernel {
                 told: &[],
                 ready: false,
                 neighbours: true,
+                rest: true,
             };
         };
         // Before the children are looked at: the signal of one that dies in
@@ -342,6 +379,7 @@ impl World for Kernel {
             told,
             ready: ready && self.hear(),
             neighbours: around && self.look_around(),
+            rest,
         }
     }
 

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
+use dt_os::signals::Signal;
 use dt_service::deaths::Role;
 use dt_service::record::More;
 use dt_service::{Incarnation, Record, Want};
-use supervise::machine::{Action, Actions, Event, Machine, Needs, Outcome, PACE, Policy, Process};
+use supervise::machine::{
+    Action, Actions, Event, Machine, Needs, Outcome, PACE, Policy, Process, Rest,
+};
 use supervise::state::State;
 use supervise::takeover::{self, Fate};
 
@@ -20,6 +23,8 @@ pub struct Reality {
     pub policy: Policy,
     /// The living (or dead and not yet reaped) process of the service.
     pub alive: Option<Pid>,
+    /// Something that a `run` which has died had started lives on.
+    pub rest: bool,
     /// What it is.
     pub role: Role,
     /// Of `run`, and of `start`.
@@ -104,6 +109,7 @@ impl Reality {
             machine: Machine::new(want),
             policy,
             alive: None,
+            rest: false,
             role: Role::Run,
             last_starts: [None; 2],
             come: Come::Down,
@@ -115,6 +121,7 @@ impl Reality {
     /// A death is a fact before anybody hears of it.
     fn dies(&mut self, how: Outcome) {
         self.alive = None;
+        self.rest = self.role == Role::Run && self.policy.rest != Rest::Ignored;
         let given_up = self.policy.fails_on_100 && how == Outcome::Exited(100);
         self.come = match (self.role, how) {
             (Role::Start, DONE) => Come::Up,
@@ -146,6 +153,9 @@ impl Reality {
         {
             self.dies(how);
         }
+        if event == Event::Stirred && world.kind {
+            self.rest = false;
+        }
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let actions: Actions;
@@ -161,7 +171,11 @@ impl Reality {
             let service = self.record.service;
             let noted = takeover::noted(&self.machine, service);
             self.record = noted.in_record(&self.machine, self.record);
-            self.more = takeover::more(&State::new(self.machine), &self.policy, None, None);
+            self.more = takeover::more(
+                &State::new(self.machine),
+                &self.policy,
+                &takeover::Processes::default(),
+            );
             // The next supervise is told that one knew of it.
             assert_eq!(
                 self.record.service,
@@ -170,6 +184,7 @@ impl Reality {
             if doubtful && actions.contains(&Some(Action::Quit)) {
                 // Given up by whoever said so.
                 self.alive = None;
+                self.rest = false;
                 self.come = Come::Down;
             }
             for action in actions.into_iter().flatten() {
@@ -195,9 +210,17 @@ impl Reality {
                             return End::Killed(self);
                         }
                     }
+                    Action::SendRest(signal) => {
+                        assert_ne!(self.policy.rest, Rest::Ignored, "it is nobody's");
+                        self.rest &= signal != Signal::SIGKILL || !world.kind;
+                    }
+                    Action::Sweep => {
+                        next = Some(if self.rest { Event::Left } else { Event::Empty });
+                    }
                     Action::Examine(pid) => next = Some(self.examine(pid, world.kind)),
                     Action::Quit => {
                         assert_eq!(self.alive, None, "leaves the service behind");
+                        assert!(!self.rest, "leaves behind what it has left");
                         self.check_come();
                         return End::Quit;
                     }
@@ -212,6 +235,7 @@ impl Reality {
     /// nothing; so the two are one step.
     fn start(&mut self, role: Role, at: Moment, forks: bool) -> Event {
         assert_eq!(self.alive, None, "a second copy");
+        assert!(!self.rest, "beside what the last one has left");
         let place = match role {
             Role::Stop => {
                 assert_ne!(self.come, Come::Down, "stops what never was up");
@@ -305,6 +329,7 @@ impl Reality {
                 all.push((Self { machine, ..self }, event));
             } else {
                 assert!(self.record.leaving && self.alive.is_none(), "{killed:?}");
+                assert!(!self.rest, "{killed:?}");
                 self.last_starts = [None; 2];
                 self.check_come();
                 self.come = Come::Down;
@@ -319,6 +344,11 @@ impl Reality {
 
     fn check(&self, at: Moment) {
         let machine = &self.machine;
+        let may_be_left = matches!(
+            machine.process,
+            Process::Clearing { .. } | Process::Doubtful { .. }
+        );
+        assert!(!self.rest || may_be_left, "what is left is forgotten");
         match machine.process {
             Process::Down => {
                 assert!(
@@ -338,6 +368,17 @@ impl Reality {
                 assert_eq!(self.alive, None, "lost sight of");
             }
             Process::Starting { .. } => panic!("an answer that never came"),
+            Process::Clearing { .. } => {
+                assert!(self.rest, "nothing is left, and nobody has looked");
+                assert_eq!(self.alive, None, "lost sight of");
+                let until = machine
+                    .deadline_of_process()
+                    .expect("a wait without an end");
+                assert!(
+                    until.since(at) <= Duration::from_secs(10),
+                    "too long a wait"
+                );
+            }
             Process::Running { pid, .. } => assert_eq!(self.alive, Some(pid), "a ghost"),
             Process::Doubtful { pid, until, .. } => {
                 assert_eq!(machine.deadline(), Some(until), "a wait without an end");
@@ -355,6 +396,9 @@ impl Reality {
         {
             *until = shift(*until);
         }
+        if let Process::Clearing { look, .. } = &mut self.machine.process {
+            *look = look.map(shift);
+        }
         let machine = &mut self.machine;
         machine.stable_at = EPOCH;
         machine.counted_from = if machine.starts == 0 {
@@ -367,7 +411,11 @@ impl Reality {
         machine.pressure.kill = machine.pressure.kill.map(shift);
         let noted = takeover::noted(&self.machine, self.record.service);
         self.record = noted.in_record(&self.machine, self.record);
-        self.more = takeover::more(&State::new(self.machine), &self.policy, None, None);
+        self.more = takeover::more(
+            &State::new(self.machine),
+            &self.policy,
+            &takeover::Processes::default(),
+        );
         if self.alive.is_none() && self.record.service.is_none() {
             // What it was is all the same.
             self.role = Role::Run;
