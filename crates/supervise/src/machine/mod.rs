@@ -343,14 +343,18 @@ impl Machine {
                 | Process::Doubtful { .. }
                 | Process::Clearing { .. },
                 _,
-            ) => self.due(at, policy),
+            ) => self.due_of_process(at, policy),
         }
     }
 
     fn due(self, at: Moment, policy: &Policy) -> Next {
-        if let Some(next) = self.due_beside(at) {
-            return next;
+        match self.due_beside(at) {
+            Some(next) => next,
+            None => self.due_of_process(at, policy),
         }
+    }
+
+    fn due_of_process(self, at: Moment, policy: &Policy) -> Next {
         match self.process {
             Process::Waiting { until, .. } if at >= until => self.go_on(at, policy, Plan::NOTHING),
             Process::Doubtful { pid, until, .. } if at >= until => {

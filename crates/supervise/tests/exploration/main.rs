@@ -17,9 +17,10 @@ use dt_os::clock::Moment;
 use dt_service::deaths::Role;
 use dt_service::record::More;
 use dt_service::{Command, Want};
-use supervise::machine::{Event, Needs, Policy, Process, Reason, Rest};
+use supervise::machine::{Event, Needs, Outcome, Policy, Process, Reason, Rest};
 
-use machine::{DONE, FINISHING, FULL, LIMITED, OUTCOMES, STRANGER};
+use dt_settings::Letters;
+use machine::{DONE, FINISHING, FULL, LIMITED, OUTCOMES, STRANGER, hooked};
 use reality::{EPOCH, End, Reality, World};
 
 /// How much time may pass before an event: none, half a pace, and ages.
@@ -41,11 +42,20 @@ const ONLY_RUN: Policy = Policy {
 fn possible(reality: &Reality) -> Vec<Event> {
     let plain = Command::ALL
         .into_iter()
-        .filter(|command| command.is_plain());
+        .filter(|command| command.is_plain())
+        // Of those that only send a signal one is like another.
+        .filter(|command| {
+            !matches!(
+                command,
+                Command::Hangup | Command::Alarm | Command::Interrupt
+            )
+        });
     let commands = plain.map(Event::Control);
     let ours = reality.alive.into_iter();
     let deaths = ours.flat_map(|ours| OUTCOMES.map(|how| Event::Died(ours, how)));
     let deaths = deaths.chain([Event::Died(STRANGER, DONE)]);
+    let beside = reality.beside.into_iter().flatten();
+    let beside = beside.flat_map(|one| [DONE, Outcome::Unknown].map(|how| Event::Died(one, how)));
     let rest = [
         Event::Boot,
         Event::Due,
@@ -57,7 +67,7 @@ fn possible(reality: &Reality) -> Vec<Event> {
         Event::Proven(STRANGER),
         Event::Doubted(STRANGER),
     ];
-    commands.chain(deaths).chain(rest).collect()
+    commands.chain(deaths).chain(beside).chain(rest).collect()
 }
 
 /// What there may be after supervise was killed anywhere on the way through an
@@ -78,6 +88,16 @@ fn killed_at_each_step(reality: Reality, event: Event, at: Moment, kind: bool) -
                 assert!(leaving, "it quits at once");
                 continue;
             };
+            // Those beside the service that have gone are told of at once.
+            let believed = begun.believed().into_iter().zip(begun.beside);
+            let gone = believed.filter_map(|(one, alive)| one.filter(|_| alive.is_none()));
+            let begun = gone
+                .collect::<Vec<_>>()
+                .into_iter()
+                .try_fold(begun, |begun, one| {
+                    begun.settle(Event::Died(one, Outcome::Unknown), at, kind)
+                });
+            let Some(begun) = begun else { continue };
             let there = begun.alive.is_some() || begun.machine.is_due();
             assert!(!due || there, "a start that was due is forgotten");
             all.push(begun);
@@ -118,6 +138,39 @@ fn nor_with_finish_and_a_kill() {
 #[test]
 fn nor_with_a_limit_to_starts() {
     explore_so_far(LIMITED, 1500);
+}
+
+/// A hook before a start.
+#[test]
+fn nor_with_a_hook_that_goes_before() {
+    explore_so_far(with_hooks(b"u"), 1200);
+}
+
+/// Instead of the end's first signal, and after it.
+#[test]
+fn nor_with_hooks_at_the_end() {
+    explore_so_far(with_hooks(b"td"), 1200);
+}
+
+#[test]
+fn nor_with_a_hook_instead_of_a_signal() {
+    explore_so_far(with_hooks(b"kx"), 1200);
+}
+
+#[test]
+fn nor_with_a_check() {
+    explore(Policy {
+        control: Letters::NONE,
+        ..hooked()
+    });
+}
+
+fn with_hooks(letters: &[u8]) -> Policy {
+    Policy {
+        control: Letters::of(letters),
+        check: false,
+        ..hooked()
+    }
 }
 
 /// What a service needs may come and go, which is as if it were unkind.

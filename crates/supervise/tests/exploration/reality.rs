@@ -9,12 +9,13 @@ use dt_service::deaths::Role;
 use dt_service::record::More;
 use dt_service::{Incarnation, Record, Want};
 use supervise::machine::{
-    Action, Actions, Event, Machine, Needs, Outcome, PACE, Policy, Process, Rest,
+    Action, Actions, CHECK_PACE, Event, Machine, Needs, Outcome, PACE, PATIENCE, Policy, Process,
+    Rest,
 };
 use supervise::state::State;
 use supervise::takeover::{self, Fate};
 
-use crate::machine::{DONE, OURS};
+use crate::machine::{CHECK, DONE, HOOK, OURS};
 
 /// A machine and the world as it really is, which the machine only hears about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +28,8 @@ pub struct Reality {
     pub rest: bool,
     /// What it is.
     pub role: Role,
+    /// The living programs in `control`, and `check`.
+    pub beside: [Option<Pid>; 2],
     /// Of `run`, and of `start`.
     pub last_starts: [Option<Moment>; 2],
     /// What really has become of `start`.
@@ -111,6 +114,7 @@ impl Reality {
             alive: None,
             rest: false,
             role: Role::Run,
+            beside: [None; 2],
             last_starts: [None; 2],
             come: Come::Down,
             record: NO_RECORD,
@@ -156,6 +160,9 @@ impl Reality {
         if event == Event::Stirred && world.kind {
             self.rest = false;
         }
+        if let Event::Died(pid, _) = event {
+            self.beside = self.beside.map(|alive| alive.filter(|alive| *alive != pid));
+        }
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let actions: Actions;
@@ -171,11 +178,7 @@ impl Reality {
             let service = self.record.service;
             let noted = takeover::noted(&self.machine, service);
             self.record = noted.in_record(&self.machine, self.record);
-            self.more = takeover::more(
-                &State::new(self.machine),
-                &self.policy,
-                &takeover::Processes::default(),
-            );
+            self.note(&self.machine.clone());
             // The next supervise is told that one knew of it.
             assert_eq!(
                 self.record.service,
@@ -202,7 +205,17 @@ impl Reality {
                     // As a kill without one, but that the next begins at once.
                     Action::Replace => return End::Killed(self),
                     Action::Send(to, _) => {
-                        assert_eq!(Some(to), self.alive, "what has no process is signalled");
+                        let alive = [self.alive, self.beside[0], self.beside[1]];
+                        assert!(
+                            alive.contains(&Some(to)),
+                            "what has no process is signalled"
+                        );
+                    }
+                    Action::Start(role) if role.is_beside() => {
+                        next = Some(self.start_beside(role, at, world.kind));
+                        if world.killed() {
+                            return End::Killed(self);
+                        }
                     }
                     Action::Start(role) => {
                         next = Some(self.start(role, at, world.kind));
@@ -221,6 +234,8 @@ impl Reality {
                     Action::Quit => {
                         assert_eq!(self.alive, None, "leaves the service behind");
                         assert!(!self.rest, "leaves behind what it has left");
+                        let given_up = doubtful || self.machine.hooks.is_idle();
+                        assert!(given_up, "leaves a hook behind");
                         self.check_come();
                         return End::Quit;
                     }
@@ -229,6 +244,40 @@ impl Reality {
         }
         self.check(at);
         End::On(self)
+    }
+
+    /// What more is on record of `machine`.
+    fn note(&mut self, machine: &Machine) {
+        let process = |pid: Pid| Incarnation {
+            pid: pid.as_raw().unsigned_abs(),
+            start: Some(1),
+        };
+        let processes = takeover::Processes {
+            hook: Some(process(HOOK)),
+            check: Some(process(CHECK)),
+            ..takeover::Processes::default()
+        };
+        self.more = takeover::more(&State::new(*machine), &self.policy, &processes);
+    }
+
+    fn start_beside(&mut self, role: Role, at: Moment, forks: bool) -> Event {
+        let (place, pid) = match role {
+            Role::Check => (1, CHECK),
+            _ => (0, HOOK),
+        };
+        assert_eq!(self.beside[place], None, "two of them");
+        if !forks {
+            return Event::BesideFailed(role);
+        }
+        self.beside[place] = Some(pid);
+        self.note(&self.machine.beside(role, pid, at));
+        Event::Beside(role, pid)
+    }
+
+    /// Those that the machine believes to be there beside the service.
+    pub fn believed(&self) -> [Option<Pid>; 2] {
+        let hook = self.machine.hooks.now.map(|(_, now)| now.pid);
+        [hook, self.machine.check.now.map(|now| now.pid)]
     }
 
     /// A child that is killed with its supervise before it is on record becomes
@@ -333,6 +382,8 @@ impl Reality {
                 self.last_starts = [None; 2];
                 self.check_come();
                 self.come = Come::Down;
+                // With nobody to take an interest in them.
+                self.beside = [None; 2];
                 for want in [Want::Up, Want::Down] {
                     let machine = Machine::new(want);
                     all.push((Self { machine, ..self }, Event::Boot));
@@ -349,18 +400,27 @@ impl Reality {
             Process::Clearing { .. } | Process::Doubtful { .. }
         );
         assert!(!self.rest || may_be_left, "what is left is forgotten");
+        let believed = self.believed().into_iter().zip(self.beside);
+        for (believed, alive) in believed {
+            assert!(alive.is_none() || believed == alive, "lost sight of beside");
+        }
         match machine.process {
             Process::Down => {
                 assert!(
-                    !machine.leaving,
+                    !machine.leaving || !machine.hooks.is_idle(),
                     "nothing is there and nothing due: why stay"
                 );
-                assert_ne!(machine.want, Want::Up, "wanted up and forgotten");
+                let kept = machine.leaving;
+                assert!(machine.want != Want::Up || kept, "wanted up and forgotten");
                 assert_eq!(self.alive, None, "lost sight of");
                 self.check_come();
             }
             Process::Waiting { until, .. } => {
-                assert_eq!(machine.deadline(), Some(until), "a wait without an end");
+                assert_eq!(
+                    machine.deadline_of_process(),
+                    Some(until),
+                    "a wait without an end"
+                );
                 assert!(until.since(at) <= Duration::from_mins(1), "too long a wait");
                 let wanted =
                     machine.want != Want::Down || matches!(machine.role, Role::Stop | Role::Finish);
@@ -381,7 +441,11 @@ impl Reality {
             }
             Process::Running { pid, .. } => assert_eq!(self.alive, Some(pid), "a ghost"),
             Process::Doubtful { pid, until, .. } => {
-                assert_eq!(machine.deadline(), Some(until), "a wait without an end");
+                assert_eq!(
+                    machine.deadline_of_process(),
+                    Some(until),
+                    "a wait without an end"
+                );
                 assert!(self.alive.is_none_or(|alive| alive == pid));
             }
         }
@@ -409,13 +473,17 @@ impl Reality {
         machine.up_by = machine.up_by.map(shift);
         machine.pressure.next = machine.pressure.next.map(shift);
         machine.pressure.kill = machine.pressure.kill.map(shift);
+        // What is to come is as far off as it can be: it comes all the same.
+        let coming = |moment: Moment, span| if moment > at { EPOCH.plus(span) } else { EPOCH };
+        let check = &mut machine.check;
+        check.next = check.next.map(|next| coming(next, CHECK_PACE));
+        let hook = machine.hooks.now.as_mut().map(|(_, now)| now);
+        for now in hook.into_iter().chain(&mut check.now) {
+            now.until = coming(now.until, PATIENCE);
+        }
         let noted = takeover::noted(&self.machine, self.record.service);
         self.record = noted.in_record(&self.machine, self.record);
-        self.more = takeover::more(
-            &State::new(self.machine),
-            &self.policy,
-            &takeover::Processes::default(),
-        );
+        self.note(&self.machine.clone());
         if self.alive.is_none() && self.record.service.is_none() {
             // What it was is all the same.
             self.role = Role::Run;
