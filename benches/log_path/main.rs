@@ -15,7 +15,10 @@
     reason = "printing is what a bench is for"
 )]
 
+#[path = "../built/mod.rs"]
+mod built;
 mod cases;
+mod floor;
 mod idle;
 mod input;
 mod run;
@@ -25,7 +28,6 @@ mod table;
 use std::error::Error;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use clap::Parser;
 
@@ -53,10 +55,16 @@ struct Options {
     scratch: PathBuf,
     /// Runs only the cases with this in their names
     only: Option<String>,
+    /// Writes so many bytes to files here, and nothing else; for the bench itself
+    #[arg(long, hide = true)]
+    only_write: Option<u64>,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
 }
+
+/// The packages with what is measured.
+const PROGRAMS: [&str; 4] = ["multilog", "tai64n", "tai64nlocal", "supervise"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
@@ -64,10 +72,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("log_path: measures nothing unless run by `cargo bench`");
         return Ok(());
     }
-    let ours = options.ours.clone().map_or_else(build, Ok)?;
+    if let Some(bytes) = options.only_write {
+        return Ok(floor::write(bytes)?);
+    }
+    let ours = options
+        .ours
+        .clone()
+        .map_or_else(|| built::build(&PROGRAMS), Ok)?;
     let original = original(&options.original);
     let scratch = Scratch::new(&options.scratch)?;
     speed(&options, &ours, original, &scratch.0);
+    if options.only.as_ref().is_none_or(|only| only == "floor") {
+        floor::report(&options, &scratch.0);
+    }
     if options.only.as_ref().is_none_or(|only| only == "idle") {
         idle::report(&ours, original, &scratch.0);
     }
@@ -93,24 +110,6 @@ fn original(directory: &Path) -> Option<&Path> {
         missing.join(", ")
     );
     None
-}
-
-/// Builds what is measured as a user would, and gives the directory.
-fn build() -> Result<PathBuf, Box<dyn Error>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    command.args(["build", "--quiet", "--release"]);
-    for package in ["multilog", "tai64n", "tai64nlocal", "supervise"] {
-        command.args(["--package", package]);
-    }
-    if !command.status()?.success() {
-        return Err("the programs cannot be built".into());
-    }
-    // …/release/deps/log_path-0123456789abcdef
-    let own = std::env::current_exe()?;
-    let directory = own.parent().and_then(Path::parent);
-    Ok(directory.ok_or("no directory of our own")?.to_owned())
 }
 
 fn speed(options: &Options, ours: &Path, original: Option<&Path>, scratch: &Path) {

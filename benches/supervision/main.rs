@@ -15,6 +15,8 @@
     reason = "printing is what a bench is for"
 )]
 
+#[path = "../built/mod.rs"]
+mod built;
 mod measure;
 mod memory;
 mod suites;
@@ -22,7 +24,6 @@ mod tree;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use clap::Parser;
 
@@ -51,6 +52,9 @@ struct Options {
     bench: bool,
 }
 
+/// The packages with what is measured.
+const PROGRAMS: [&str; 4] = ["svscan", "supervise", "multilog", "svc"];
+
 fn main() -> Result<(), Box<dyn Error>> {
     if let Some(fifo) = tree::fifo_of_a_service() {
         return tree::be_a_service(&fifo);
@@ -60,7 +64,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("supervision: measures nothing unless run by `cargo bench`");
         return Ok(());
     }
-    let ours = options.ours.clone().map_or_else(build, Ok)?;
+    let ours = options
+        .ours
+        .clone()
+        .map_or_else(|| built::build(&PROGRAMS), Ok)?;
     let suites: Vec<Suite> = suites::all(&ours)
         .into_iter()
         .filter(|suite| {
@@ -95,22 +102,4 @@ fn installed(suite: &Suite) -> bool {
         eprintln!("supervision: {} is not installed and left out", suite.name);
     }
     there
-}
-
-/// Builds what is measured as a user would, and gives the directory.
-fn build() -> Result<PathBuf, Box<dyn Error>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    command.args(["build", "--quiet", "--release"]);
-    for package in ["svscan", "supervise", "multilog", "svc"] {
-        command.args(["--package", package]);
-    }
-    if !command.status()?.success() {
-        return Err("the programs cannot be built".into());
-    }
-    // …/release/deps/supervision-0123456789abcdef
-    let own = std::env::current_exe()?;
-    let directory = own.parent().and_then(Path::parent);
-    Ok(directory.ok_or("no directory of our own")?.to_owned())
 }

@@ -121,6 +121,15 @@ pub const DIFFERENCES: &[Difference] = &[
                  as older ones have greater names; ours never removes that.",
     },
     Difference {
+        case: "multilog_processor_fails_in_any_way",
+        reason: "As for multilog_processor_holds_up_reading.",
+    },
+    Difference {
+        case: "multilog_processor_holds_up_reading",
+        reason: "The original reads nothing while a processor runs, and who writes to it \
+                 waits; ours goes on with the next file until that is full too.",
+    },
+    Difference {
         case: "multilog_processor_is_killed_and_run_again",
         reason: "The original waits twice for five seconds after a signal has killed a \
                  processor, and gives a reason that has nothing to do with it; ours waits \
@@ -311,7 +320,8 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         case: "svstat_numbers",
         reason: "Of files of 19, 20 and 40 bytes ours tells what daemontools-encore and runit have \
-                 added to them, in encore's words; the original reads 18 bytes of them.",
+                 added to them, in encore's words; the original reads 18 bytes of them. A process \
+                 id that Linux gives to nobody is a bad format to ours.",
     },
     Difference {
         case: "svstat_status_is_a_directory",

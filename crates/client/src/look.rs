@@ -94,8 +94,19 @@ pub fn status(place: &Place) -> Result<StatusFile, Obstacle> {
         return Err(Obstacle::BadFormat);
     }
     let bytes = read(status, StatusFile::READ).map_err(unreadable)?;
-    StatusFile::decode(&bytes).map_err(|_| Obstacle::BadFormat)
+    let file = StatusFile::decode(&bytes).map_err(|_| Obstacle::BadFormat)?;
+    let log = file.log.map_or(0, |log| log.status.pid);
+    if file.main.pid > MOST || log > MOST {
+        return Err(Obstacle::BadFormat);
+    }
+    Ok(file)
 }
+
+/// Linux gives no process a number above this, so no `supervise` has written one.
+///
+/// One below it is believed even where there is no such process, as by the original:
+/// the `supervise` may live in a container that is looked into from outside.
+const MOST: u32 = 1 << 22;
 
 /// What there is to know beyond the status file; `None` where there is nothing,
 /// where it cannot be read, and where another than the `supervise` of now wrote it.

@@ -1,5 +1,6 @@
 //! Processes, looked at from outside, and waiting.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -95,8 +96,18 @@ pub fn named_in(name: &str, directory: &Path) -> Vec<u32> {
     all().filter(here).collect()
 }
 
+/// Where living processes work: below `directory`, as seen from there.
+pub fn worked_in_below(directory: &Path) -> HashSet<PathBuf> {
+    let place = |pid: u32| {
+        let place = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+        let place = place.strip_prefix(directory).ok()?.to_owned();
+        lives(pid).then_some(place)
+    };
+    all().filter_map(place).collect()
+}
+
 /// All processes.
-fn all() -> impl Iterator<Item = u32> {
+pub fn all() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

@@ -1,9 +1,12 @@
 //! The system calls of a program, and how each can fail.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::kit::Dice;
 
 /// One failing call.
 #[derive(Clone, Debug)]
@@ -14,9 +17,23 @@ pub struct Point {
     pub error: &'static str,
 }
 
-impl std::fmt::Display for Point {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Point {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "{} of {} {}", self.error, self.call, self.number)
+    }
+}
+
+/// What fails in one life of a program: one call, or two of different names.
+#[derive(Clone, Debug)]
+pub struct Fault(Vec<Point>);
+
+impl fmt::Display for Fault {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, point) in self.0.iter().enumerate() {
+            let before = if index == 0 { "" } else { " and " };
+            write!(to, "{before}{point}")?;
+        }
+        Ok(())
     }
 }
 
@@ -52,7 +69,7 @@ fn errors_of(call: &str) -> &'static [&'static str] {
         "unlink" | "unlinkat" | "chdir" | "fchdir" | "chmod" | "fchmod" | "fchmodat" | "stat"
         | "lstat" | "newfstatat" | "statx" | "getdents64" | "lseek" => &["EIO", "EACCES", "ENOMEM"],
         "flock" => &["EINTR", "ENOMEM", "EAGAIN"],
-        "mmap" | "mremap" => &["ENOMEM"],
+        "mmap" | "mremap" | "brk" => &["ENOMEM"],
         "wait4" | "waitid" | "nanosleep" | "clock_nanosleep" => &["EINTR"],
         "pidfd_open" | "pidfd_send_signal" | "pidfd_getfd" => &["ENOSYS", "EMFILE", "EPERM"],
         "inotify_init1" | "inotify_add_watch" => &["ENOSYS", "EMFILE", "ENOSPC"],
@@ -62,11 +79,14 @@ fn errors_of(call: &str) -> &'static [&'static str] {
     }
 }
 
-/// All of a trace, or so many of them, spread over it.
-pub fn points(trace: &str, some: Option<usize>) -> Vec<Point> {
+/// Each call of a trace with each of its errors, once the program has begun.
+fn all(trace: &str) -> Vec<Point> {
+    from(trace, false)
+}
+
+fn from(trace: &str, mut started: bool) -> Vec<Point> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut all = Vec::new();
-    let mut started = false;
     for line in trace.lines() {
         let Some((call, _)) = line.split_once('(') else {
             continue;
@@ -76,7 +96,7 @@ pub fn points(trace: &str, some: Option<usize>) -> Vec<Point> {
         // Before this a language's run-time has not set itself up yet, and who fails
         // then has not begun.
         started |= call == "rt_sigaction" || call == "openat" || call == "open";
-        if started {
+        if started && !line.starts_with("brk(NULL") {
             let of_call = errors_of(call).iter().map(|error| Point {
                 call: call.to_owned(),
                 number: *number,
@@ -85,32 +105,73 @@ pub fn points(trace: &str, some: Option<usize>) -> Vec<Point> {
             all.extend(of_call);
         }
     }
+    all
+}
+
+/// Of so many, those that are spread over all.
+fn spread(all: Vec<Point>, some: Option<usize>) -> Vec<Fault> {
     let step = some.map_or(1, |some| (all.len() / some).max(1));
     // An odd step meets each error of a call that comes in threes.
-    all.into_iter().step_by(step | 1).collect()
+    let some = all.into_iter().step_by(step | 1);
+    some.map(|point| Fault(vec![point])).collect()
 }
 
-/// The options that let one call fail once.
-pub fn injection(point: &Point) -> [String; 6] {
-    let Point {
-        call,
-        number,
-        error,
-    } = point;
-    let inject = format!("inject={call}:error={error}:when={number}");
-    let trace = format!("trace={call}");
-    [
-        "-D".into(),
-        "-o".into(),
-        "/dev/null".into(),
-        format!("-e{trace}"),
-        "-e".into(),
-        inject,
-    ]
+/// All of a trace, or so many of them.
+pub fn singles(trace: &str, some: Option<usize>) -> Vec<Fault> {
+    spread(all(trace), some)
 }
 
-/// Does something at all points, several at a time; gives what came of each.
-pub fn at_each<T: Send>(points: &[Point], run: impl Fn(&Point) -> T + Sync) -> Vec<(Point, T)> {
+/// All where memory is asked for, from the first instruction on, or so many of them.
+pub fn memory(trace: &str, some: Option<usize>) -> Vec<Fault> {
+    let mut all = from(trace, true);
+    all.retain(|point| ["mmap", "mremap", "brk"].contains(&&*point.call));
+    // The C library's own first one: nothing that strace can have it return is what
+    // the kernel would, which is the break as it was.
+    all.retain(|point| point.call != "brk" || point.number > 2);
+    spread(all, some)
+}
+
+/// So many times two that are drawn from all.
+pub fn pairs(trace: &str, number: usize, dice: &mut Dice) -> Vec<Fault> {
+    let all = all(trace);
+    let mut draw = || {
+        let at = usize::try_from(dice.below(all.len().max(1) as u64)).unwrap_or(0);
+        all.get(at).cloned()
+    };
+    let drawn = std::iter::repeat_with(|| Some([draw()?, draw()?]));
+    // Two of the same name cannot be told apart by strace.
+    let drawn = drawn.map_while(|pair| pair).take(number * 8);
+    let pairs = drawn.filter(|[first, second]| first.call != second.call);
+    pairs
+        .map(|pair| Fault(pair.to_vec()))
+        .take(number)
+        .collect()
+}
+
+/// The options that let calls fail once.
+pub fn injection(fault: &Fault) -> Vec<String> {
+    let calls: Vec<&str> = fault.0.iter().map(|point| &*point.call).collect();
+    let mut options: Vec<String> = ["-D", "-o", "/dev/null"].map(str::to_owned).to_vec();
+    options.push(format!("-etrace={}", calls.join(",")));
+    for point in &fault.0 {
+        let Point {
+            call,
+            number,
+            error,
+        } = point;
+        // It has no errors: a break that is not what was asked for is one.
+        let how = if call == "brk" {
+            "retval=0".to_owned()
+        } else {
+            format!("error={error}")
+        };
+        options.push(format!("-einject={call}:{how}:when={number}"));
+    }
+    options
+}
+
+/// Does something with each fault, with several at a time; gives what came of each.
+pub fn at_each<T: Send>(points: &[Fault], run: impl Fn(&Fault) -> T + Sync) -> Vec<(Fault, T)> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

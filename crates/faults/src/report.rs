@@ -57,6 +57,16 @@ impl Cell {
         self.judged(format_args!("{count} {what}"), count == 0)
     }
 
+    /// What another says, under a name.
+    pub fn with(mut self, name: &str, other: Self) -> Self {
+        let mut before = format!("{name}: ");
+        for (text, good) in other.parts {
+            self.parts.push((std::mem::take(&mut before) + &text, good));
+        }
+        self.good &= other.good;
+        self
+    }
+
     /// The scenario did not get to its end, which is no good sign either.
     pub fn broken(error: &(dyn Error + Send + Sync)) -> Self {
         Self::new().judged(format_args!("stopped: {error}"), false)

@@ -137,6 +137,12 @@ impl Suite {
         silent(command.arg("--upgrade").arg(directory)).is_ok_and(|status| status.success())
     }
 
+    /// Has the scanner stop all services and end; only ours can.
+    pub fn stop_all(&self, directory: &Path) -> bool {
+        let mut command = Command::new(self.program("svscanctl"));
+        silent(command.arg("-t").arg(directory)).is_ok_and(|status| status.success())
+    }
+
     /// The process id that the suite says its service has.
     pub fn pid(&self, directory: &Path) -> Option<u32> {
         let text = self.status(directory)?;

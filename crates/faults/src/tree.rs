@@ -175,8 +175,24 @@ impl<'a> Tree<'a> {
         format!("{name}: {lost}; loggers {loggers:?}, supervisors {supervisors:?}, files {files:?}")
     }
 
+    /// Those of which not one process lives: no service, no logger, no supervisor.
+    pub fn dead_wholly<'n>(&self, names: &'n [String]) -> Vec<&'n String> {
+        let places = kit::worked_in_below(&self.scratch.join("sc"));
+        let dead = |name: &&String| !places.iter().any(|place| place.starts_with(name));
+        names.iter().filter(dead).collect()
+    }
+
     /// Stops the services and adds up what became of their lines.
     pub fn stop_and_tally(&self, names: &[String]) -> Tally {
+        let mut all = Tally::default();
+        for (_, tally) in self.stop_and_tally_each(names) {
+            all += tally;
+        }
+        all
+    }
+
+    /// Stops the services and tells what became of the lines of each.
+    pub fn stop_and_tally_each<'n>(&self, names: &'n [String]) -> Vec<(&'n String, Tally)> {
         for name in names {
             self.suite
                 .tell(crate::suite::Word::Down, &self.directory(name));
@@ -188,14 +204,11 @@ impl<'a> Tree<'a> {
             left.for_each(kit::kill);
             kit::until(Duration::from_secs(1), none_left);
         }
-        let mut all = Tally::default();
-        for name in names {
-            let tally = self.tally(name);
-            if !tally.is_complete() {
-                eprintln!("{}", self.losses(name));
-            }
-            all += tally;
+        let tallies = names.iter().map(|name| (name, self.tally(name)));
+        let tallies: Vec<_> = tallies.collect();
+        for (name, _) in tallies.iter().filter(|(_, tally)| !tally.is_complete()) {
+            eprintln!("{}", self.losses(name));
         }
-        all
+        tallies
     }
 }

@@ -65,6 +65,16 @@ fn a_failing_call_loses_no_line() {
 }
 
 #[test]
+fn want_of_memory_loses_nothing() {
+    table(&["memory"], true);
+}
+
+#[test]
+fn two_failing_calls_lose_nothing() {
+    table(&["pairs"], true);
+}
+
+#[test]
 fn shortage_ends_when_it_ends() {
     table(
         &["fork-failure", "fd-exhaustion", "disk-full", "read-only"],
@@ -78,14 +88,20 @@ fn floods_and_stops_are_borne() {
 }
 
 #[test]
+fn many_services_cost_nothing_and_outlive_the_scanner() {
+    table(&["many"], true);
+}
+
+#[test]
 fn the_undisturbed_are_paced_and_clean() {
     table(&["pacing", "identity"], true);
 }
 
 #[test]
 fn no_status_crashes_or_holds_up_svstat() {
-    let table = table(&["status-reads"], false);
-    assert!(table.contains("34 files, 0 crashes, 0 hangs,"), "{table}");
+    let table = table(&["status-reads"], true);
+    let counts = "34 files, 0 crashes, 0 hangs, 0 invented pids,";
+    assert!(table.contains(counts), "{table}");
 }
 
 #[test]

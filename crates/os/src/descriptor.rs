@@ -74,6 +74,26 @@ pub fn both_ends(end: impl AsFd) -> io::Result<OwnedFd> {
     )?)
 }
 
+/// Whether `end` is open for reading and for writing.
+pub fn is_both_ends(end: impl AsFd) -> io::Result<bool> {
+    let flags = OFlag::from_bits_retain(fcntl(end.as_fd(), FcntlArg::F_GETFL)?);
+    Ok(flags & OFlag::O_ACCMODE == OFlag::O_RDWR)
+}
+
+/// The pipe of which `end` is an end that can write, opened anew for reading alone:
+/// who has only this sees the pipe end.
+///
+/// Needs /proc.
+pub fn reading_end(end: impl AsFd) -> io::Result<OwnedFd> {
+    let name = format!("/proc/self/fd/{}", end.as_fd().as_raw_fd());
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    Ok(nix::fcntl::open(
+        name.as_str(),
+        flags,
+        nix::sys::stat::Mode::empty(),
+    )?)
+}
+
 /// Makes reads and writes give `EAGAIN` instead of waiting, or wait again.
 ///
 /// The setting belongs to the open file, which other processes may share.
@@ -195,5 +215,25 @@ pub(crate) fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> io::Result<T
             Err(Errno::EINTR) => {}
             other => return Ok(other?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_end_made_from_both_sees_the_end() {
+        let (reading, writing) = pipe().unwrap();
+        let both = both_ends(&writing).unwrap();
+        assert!(is_both_ends(&both).unwrap());
+        assert!(!is_both_ends(&reading).unwrap() && !is_both_ends(&writing).unwrap());
+        drop((reading, writing));
+        write_all(&both, b"x").unwrap();
+        let reading = reading_end(&both).unwrap();
+        drop(both);
+        let mut buffer = [0; 2];
+        assert_eq!(read(&reading, &mut buffer).unwrap(), 1);
+        assert_eq!(read(&reading, &mut buffer).unwrap(), 0);
     }
 }

@@ -49,12 +49,16 @@ impl Facts {
         })
     }
 
+    #[allow(
+        clippy::useless_conversion,
+        reason = "not every machine counts links in 64 bits"
+    )]
     fn from_stat(found: &FileStat) -> Self {
         let kind = SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits());
         Self {
             identity: (found.st_dev, found.st_ino),
             mode: found.st_mode & 0o7777,
-            links: found.st_nlink,
+            links: found.st_nlink.into(),
             size: u64::try_from(found.st_size).unwrap_or(0),
             ordinary: kind == SFlag::S_IFREG,
             directory: kind == SFlag::S_IFDIR,

@@ -167,6 +167,7 @@ impl Launch<'_> {
         }
         self.hand_on_child_signal();
         crate::limits::restore_descriptors();
+        crate::oom::restore();
         let Err(errno) = self.image.execute();
         (self.exec_excuse, errno)
     }
@@ -361,9 +362,9 @@ pub fn new_session() -> io::Result<()> {
     Ok(())
 }
 
-/// Becomes the program in this very process, with SIGCHLD and the limit on
-/// descriptors as our own parent gave them. Returns only where that fails, with
-/// everything as it was.
+/// Becomes the program in this very process, with SIGCHLD, the limit on
+/// descriptors and the score for want of memory as our own parent gave them.
+/// Returns only where that fails, with everything as it was.
 #[must_use]
 pub fn become_image(image: &Image) -> io::Error {
     let handler = if startup::child_was_ignored() {
@@ -375,7 +376,7 @@ pub fn become_image(image: &Image) -> io::Error {
     // SAFETY: installs no handler, so no code of ours can run in signal context.
     let before = unsafe { nix::sys::signal::sigaction(Signal::SIGCHLD, &action) };
     crate::limits::restore_descriptors();
-    let Err(errno) = image.execute();
+    let Err(errno) = crate::oom::with_old(|| image.execute());
     crate::limits::raise_descriptors();
     if let Ok(before) = before {
         // SAFETY: puts back what was there before.

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use nix::errno::Errno;
 use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, sigaction, sigprocmask,
 };
@@ -19,7 +20,8 @@ pub use nix::sys::signal::Signal;
 #[derive(Debug)]
 pub struct SignalPipe {
     rx: UnixStream,
-    tx: UnixStream,
+    /// For further signals.
+    tx: Option<UnixStream>,
     registered: Vec<signal_hook::SigId>,
 }
 
@@ -31,16 +33,27 @@ impl SignalPipe {
         rx.set_nonblocking(true)?;
         let mut pipe = Self {
             rx,
-            tx,
+            tx: Some(tx.try_clone()?),
             registered: Vec::new(),
         };
-        pipe.also(signal)?;
+        pipe.register(signal, tx)?;
+        Ok(pipe)
+    }
+
+    /// The same with a descriptor less, where no other signal is to be caught.
+    pub fn watch_only(signal: Signal) -> io::Result<Self> {
+        let mut pipe = Self::watch(signal)?;
+        pipe.tx = None;
         Ok(pipe)
     }
 
     /// Catches `signal` as well; the [`flag`] tells which it was.
     pub fn also(&mut self, signal: Signal) -> io::Result<()> {
-        let tx = self.tx.try_clone()?;
+        let tx = self.tx.as_ref().ok_or(Errno::EBADF)?.try_clone()?;
+        self.register(signal, tx)
+    }
+
+    fn register(&mut self, signal: Signal, tx: UnixStream) -> io::Result<()> {
         let id = signal_hook::low_level::pipe::register(signal as i32, tx)?;
         self.registered.push(id);
         unblock(signal)

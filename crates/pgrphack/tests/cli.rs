@@ -8,24 +8,19 @@ fn suite() -> Suite {
 
 #[test]
 fn no_argument_is_a_usage_error() {
-    let usage = Outcome::fails(100, "pgrphack: usage: pgrphack child\n");
-    assert_eq!(suite().run("pgrphack", &[""; 0], &Scratch::new()), usage);
+    suite().refuses("pgrphack", &[&[]], "pgrphack child");
 }
 
 #[test]
 fn a_program_that_cannot_be_run_is_told() {
-    for (name, reason) in [
+    let cases = [
         ("no/such", "file does not exist"),
+        // An empty component is the scratch directory, which may be searched.
         ("", "access denied"),
         ("--", "file does not exist"),
-    ] {
-        // An empty component would be the scratch directory, which may be searched.
-        let message = format!("pgrphack: fatal: unable to run {name}: {reason}\n");
-        assert_eq!(
-            suite().run("pgrphack", &[name], &Scratch::new()),
-            Outcome::fails(111, message)
-        );
-    }
+    ];
+    let why = |(name, reason)| (name, format!("unable to run {name}: {reason}"));
+    suite().cannot("pgrphack", &cases.map(why));
 }
 
 /// The shell's process id, process group and session.

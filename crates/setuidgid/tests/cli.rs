@@ -3,7 +3,9 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use dt_testkit::{Outcome, Scratch, Suite, skipped_without_root};
+use dt_testkit::{
+    Outcome, Scratch, Suite, by_an_ordinary_user, skipped_without_root, with_system_files,
+};
 
 fn suite() -> Suite {
     Suite::under_test()
@@ -13,21 +15,20 @@ const SHOW_IDS: &str = "grep -E '^(Uid|Gid|Groups)' /proc/self/status";
 
 #[test]
 fn too_few_arguments_are_a_usage_error() {
-    let usage = Outcome::fails(100, "setuidgid: usage: setuidgid [-s] account child\n");
-    for arguments in [&[][..], &["root"]] {
-        assert_eq!(suite().run("setuidgid", arguments, &Scratch::new()), usage);
-    }
+    suite().refuses(
+        "setuidgid",
+        &[&[], &["root"]],
+        "setuidgid [-s] account child",
+    );
 }
 
 #[test]
 fn an_account_that_is_not_there_is_unknown() {
-    for name in ["no-such-account", "", "0", "root:x", "+root"] {
-        let message = format!("setuidgid: fatal: unknown account {name}\n");
-        assert_eq!(
-            suite().run("setuidgid", &[name, "true"], &Scratch::new()),
-            Outcome::fails(111, message)
-        );
-    }
+    let unknown = |name| (name, format!("unknown account {name}"));
+    suite().cannot(
+        "setuidgid",
+        &["no-such-account", "", "0", "root:x", "+root"].map(unknown),
+    );
 }
 
 #[test]
@@ -54,12 +55,7 @@ fn options_come_before_the_account() {
 #[test]
 fn an_ordinary_user_cannot_change_the_groups() {
     let scratch = Scratch::new();
-    let mut command = suite().command("setuidgid", &scratch);
-    if dt_testkit::is_root() {
-        command = Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-        command.arg(suite().program("setuidgid"));
-    }
+    let mut command = by_an_ordinary_user("setuidgid", &scratch);
     assert_eq!(
         Outcome::of(command.args(["nobody", "true"])),
         Outcome::fails(
@@ -126,19 +122,13 @@ fn the_program_is_looked_for_by_the_new_user() {
 
 /// Runs the script with these files, and the groups [`GROUP`], in the place of the
 /// system's.
-fn with_system_files(passwd: &str, nsswitch: &str, script: &str) -> Outcome {
-    let scratch = Scratch::new();
-    scratch.file("passwd", passwd);
-    scratch.file("nsswitch.conf", nsswitch);
-    scratch.file("group", GROUP);
-    let mounts =
-        "for file in passwd group nsswitch.conf; do mount --bind $file /etc/$file || exit; done";
-    let mut command = Command::new("unshare");
-    command
-        .args(["-m", "sh", "-c", &format!("{mounts}; {script}")])
-        .current_dir(scratch.path())
-        .env("PATH", suite().path());
-    Outcome::of(&mut command)
+fn with_accounts(passwd: &str, nsswitch: &str, script: &str) -> Outcome {
+    let files = [
+        ("passwd", passwd),
+        ("nsswitch.conf", nsswitch),
+        ("group", GROUP),
+    ];
+    with_system_files(&Scratch::new(), &files, script)
 }
 
 #[test]
@@ -155,10 +145,10 @@ fn accounts_of_other_sources_are_found() {
     let script = "setuidgid nobody sh -c 'id -u; id -g; id -G'";
     for order in ["files systemd", "systemd files"] {
         let switch = format!("passwd: {order}\n");
-        let outcome = with_system_files("root:x:0:0::/:/bin/sh\n", &switch, script);
+        let outcome = with_accounts("root:x:0:0::/:/bin/sh\n", &switch, script);
         assert_eq!(outcome, Outcome::gives("65534\n65534\n65534\n"), "{order}");
     }
-    let outcome = with_system_files("root:x:0:0::/:/bin/sh\n", "passwd: files\n", script);
+    let outcome = with_accounts("root:x:0:0::/:/bin/sh\n", "passwd: files\n", script);
     assert_eq!(
         outcome,
         Outcome::fails(111, "setuidgid: fatal: unknown account nobody\n")
@@ -178,7 +168,7 @@ fn all_groups_of_the_account_stay_if_asked_for() {
         let switch = format!("passwd: files\ngroup: {order}\n");
         for (options, groups) in [("", "7008"), ("-s", "7001 7002 7008")] {
             let script = format!("setuidgid {options} jo grep ^Groups /proc/self/status");
-            let outcome = with_system_files(passwd, &switch, &script);
+            let outcome = with_accounts(passwd, &switch, &script);
             let shown = String::from_utf8_lossy(&outcome.stdout);
             assert_eq!(
                 shown.trim_end(),
@@ -197,11 +187,11 @@ fn ids_beyond_31_bits_work() {
     let passwd = "big:x:4294967294:3000000000::/:/bin/sh\nall:x:4294967295:5::/:/bin/sh\n";
     let script = "setuidgid big sh -c 'id -u; id -g; id -G'";
     assert_eq!(
-        with_system_files(passwd, "passwd: files\n", script),
+        with_accounts(passwd, "passwd: files\n", script),
         Outcome::gives("4294967294\n3000000000\n3000000000\n")
     );
     assert_eq!(
-        with_system_files(passwd, "passwd: files\n", "setuidgid all true"),
+        with_accounts(passwd, "passwd: files\n", "setuidgid all true"),
         Outcome::fails(
             111,
             "setuidgid: fatal: unable to setuid: invalid argument\n"

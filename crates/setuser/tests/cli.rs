@@ -1,8 +1,8 @@
 //! Usage, messages and exit codes of `setuser`.
 
-use std::process::Command;
-
-use dt_testkit::{Outcome, Scratch, Suite, skipped_without_root};
+use dt_testkit::{
+    Outcome, Scratch, Suite, by_an_ordinary_user, skipped_without_root, with_system_files,
+};
 
 fn suite() -> Suite {
     Suite::under_test()
@@ -10,32 +10,22 @@ fn suite() -> Suite {
 
 #[test]
 fn too_few_arguments_are_a_usage_error() {
-    let usage = Outcome::fails(100, "setuser: usage: setuser account child\n");
-    for arguments in [&[][..], &["root"]] {
-        assert_eq!(suite().run("setuser", arguments, &Scratch::new()), usage);
-    }
+    suite().refuses("setuser", &[&[], &["root"]], "setuser account child");
 }
 
 #[test]
 fn an_account_that_is_not_there_is_unknown() {
-    for name in ["no-such-account", "", "0", "-s", "--"] {
-        let message = format!("setuser: fatal: unknown account {name}\n");
-        assert_eq!(
-            suite().run("setuser", &[name, "true"], &Scratch::new()),
-            Outcome::fails(111, message)
-        );
-    }
+    let unknown = |name| (name, format!("unknown account {name}"));
+    suite().cannot(
+        "setuser",
+        &["no-such-account", "", "0", "-s", "--"].map(unknown),
+    );
 }
 
 #[test]
 fn an_ordinary_user_cannot_change_the_groups() {
     let scratch = Scratch::new();
-    let mut command = suite().command("setuser", &scratch);
-    if dt_testkit::is_root() {
-        command = Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-        command.arg(suite().program("setuser"));
-    }
+    let mut command = by_an_ordinary_user("setuser", &scratch);
     // Its home is open to everybody on any system that has it.
     assert_eq!(
         Outcome::of(command.args(["bin", "true"])),
@@ -46,17 +36,12 @@ fn an_ordinary_user_cannot_change_the_groups() {
 /// Runs the script with these accounts, and a group of theirs, in the place of the
 /// system's.
 fn with_accounts(scratch: &Scratch, passwd: &str, script: &str) -> Outcome {
-    scratch.file("passwd", passwd);
-    scratch.file("group", "main:x:7008:\na:x:7001:jo\n");
-    scratch.file("nsswitch.conf", "passwd: files\n");
-    let mounts =
-        "for file in passwd group nsswitch.conf; do mount --bind $file /etc/$file || exit; done";
-    let mut command = Command::new("unshare");
-    command
-        .args(["-m", "sh", "-c", &format!("{mounts}; {script}")])
-        .current_dir(scratch.path())
-        .env("PATH", suite().path());
-    Outcome::of(&mut command)
+    let files = [
+        ("passwd", passwd),
+        ("group", "main:x:7008:\na:x:7001:jo\n"),
+        ("nsswitch.conf", "passwd: files\n"),
+    ];
+    with_system_files(scratch, &files, script)
 }
 
 #[test]

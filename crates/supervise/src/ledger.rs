@@ -16,8 +16,9 @@ pub(crate) struct Ledger {
     file: Option<File>,
     /// The last record's.
     number: u64,
-    /// Its content, as far as it is known to be in the file.
-    last: Option<(Record, Option<More>)>,
+    /// Its content, as far as it is known to be in the file. A plain directory has
+    /// no more, and no memory for it.
+    last: Option<(Record, Option<Box<More>>)>,
     /// The boot that we live in.
     pub(crate) boot: Option<[u8; 16]>,
     /// Ourselves.
@@ -36,7 +37,7 @@ impl Ledger {
         let ledger = Self {
             file,
             number: newest.map_or(0, |(number, ..)| number),
-            last: newest.map(|(_, record, more)| (record, more)),
+            last: newest.map(|(_, record, more)| (record, more.map(Box::new))),
             boot: incarnation::boot_id(),
             supervise: incarnation_of(process::own_pid()),
         };
@@ -44,8 +45,9 @@ impl Ledger {
     }
 
     /// The newest record, be it ours or another's.
-    pub(crate) const fn last(&self) -> Option<(Record, Option<More>)> {
-        self.last
+    pub(crate) fn last(&self) -> Option<(Record, Option<More>)> {
+        let (record, more) = self.last.as_ref()?;
+        Some((*record, more.as_deref().copied()))
     }
 
     /// The version of the newest record.
@@ -63,7 +65,10 @@ impl Ledger {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        if self.last == Some((record, more.copied())) {
+        let same = |(last, beyond): &(Record, Option<Box<More>>)| {
+            *last == record && beyond.as_deref() == more
+        };
+        if self.last.as_ref().is_some_and(same) {
             return Ok(());
         }
         // The first longer one goes where it leaves those before it whole.
@@ -82,7 +87,7 @@ impl Ledger {
             return Err(Errno::ENOSPC.into());
         }
         self.number = number;
-        self.last = Some((record, more.copied()));
+        self.last = Some((record, more.copied().map(Box::new)));
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ use std::io;
 use std::path::Path;
 
 use dt_cli::{Exit, Fatal};
-use dt_os::file;
+use dt_os::{file, oom};
 use dt_service::{Place, Want, names};
 
 use directory::Directory;
@@ -44,6 +44,10 @@ const PROGRAM: &str = "supervise";
 
 /// Runs the program with its arguments, argv\[0\] left out.
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
+    // Where that fails svscan has said so, if there is something to say.
+    if let Some(score) = std::env::var_os(oom::VARIABLE) {
+        let _ = oom::take_on(&score);
+    }
     match upgrade::call(args) {
         Some(Call::Begin(dir)) => Ok(keep(begin(dir)?)),
         Some(Call::GoOn(dir, handed)) => Ok(go_on(dir, handed)?.map_or(Exit::OK, keep)),

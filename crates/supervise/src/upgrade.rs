@@ -13,7 +13,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use dt_os::Errno;
 use dt_os::exec::Image;
 use dt_os::file::Directory;
-use dt_os::{descriptor, startup};
+use dt_os::{descriptor, oom, startup};
 
 /// Second argument of one that takes over, first of one that is asked; the version
 /// of the record follows. The original takes neither for an invocation.
@@ -107,7 +107,7 @@ pub(crate) fn become_installed(
     let kept = kept.iter().copied();
     let why = match kept.clone().try_for_each(descriptor::keep_on_exec) {
         Ok(()) => {
-            let Err(errno) = image.execute();
+            let Err(errno) = oom::with_old(|| image.execute());
             errno.into()
         }
         Err(why) => why,

@@ -36,6 +36,13 @@ fn control(scratch: &Scratch, directory: &str) -> File {
     How::READ.open(fifo).unwrap()
 }
 
+/// Makes the FIFO that tells of a living supervise in `d`, as long as it is held.
+fn presence(scratch: &Scratch) -> File {
+    let ok = scratch.join("d/supervise/ok");
+    make_fifo(&ok, 0o600).unwrap();
+    How::READ.open(ok).unwrap()
+}
+
 /// What has arrived.
 fn arrived(control: &mut File) -> String {
     let mut bytes = Vec::new();
@@ -293,9 +300,7 @@ fn what_comes_of_a_command_is_waited_for() {
     }
     let scratch = Scratch::new();
     let mut control = control(&scratch, "d");
-    let ok = scratch.join("d/supervise/ok");
-    make_fifo(&ok, 0o600).unwrap();
-    let _ok = How::READ.open(ok).unwrap();
+    let _ok = presence(&scratch);
     replace_status(&scratch, 7, 1);
     for (goal, letter, path) in [
         ("down", "-d", &[0][..]),
@@ -327,9 +332,7 @@ fn waiting_ends_with_the_time_or_with_supervise() {
     }
     let scratch = Scratch::new();
     let mut control = control(&scratch, "d");
-    let ok = scratch.join("d/supervise/ok");
-    make_fifo(&ok, 0o600).unwrap();
-    let ok = How::READ.open(ok).unwrap();
+    let ok = presence(&scratch);
     replace_status(&scratch, 7, 1);
     let arguments = ["-t", "--wait=restart", "--timeout=10ms", "d"];
     let line = "svc: fatal: timed out\n";

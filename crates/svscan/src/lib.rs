@@ -40,10 +40,12 @@ pub mod table;
 mod upgrade;
 mod world;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 
 use dt_cli::{Exit, Fatal};
 use dt_os::clock::Moment;
+use dt_os::oom;
 use dt_os::signals::Signal;
 
 use output::Output;
@@ -74,6 +76,7 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
         dt_os::file::chdir(directory).map_err(|why| Fatal::system("svscan", &what, &why))?;
     }
     dt_os::limits::raise_descriptors();
+    outlive_want_of_memory();
     // What a killed `supervise` leaves behind is then ours to reap, and not lost
     // to init. An old kernel without that loses nothing else.
     let _ = dt_os::process::adopt_orphans();
@@ -87,6 +90,20 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     let exit = kernel.exit();
     kernel.end();
     Ok(exit)
+}
+
+/// Takes on the score that the environment names, if it does. Where that is not
+/// permitted, as in most containers, there is no use in saying so.
+fn outlive_want_of_memory() {
+    let Some(score) = std::env::var_os(oom::VARIABLE) else {
+        return;
+    };
+    if let Err(why) = oom::take_on(&score)
+        && why.kind() != ErrorKind::PermissionDenied
+    {
+        let what = ["unable to set ", oom::VARIABLE].map(OsStr::new);
+        dt_cli::warn("svscan", &what, &why);
+    }
 }
 
 /// The service that takes the others' output.

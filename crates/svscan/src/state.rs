@@ -30,7 +30,8 @@ pub struct Left {
     pub name: Vec<u8>,
     /// How it stands.
     pub service: Service,
-    /// The numbers of the pipe's ends, where there is a log.
+    /// The numbers of the pipe's ends, where there is a log; twice the same where one
+    /// descriptor is both.
     pub pipe: Option<(i32, i32)>,
 }
 
@@ -64,9 +65,10 @@ pub fn write(
                 },
                 ..service
             },
-            pipe: held
-                .as_ref()
-                .map(|pipe| (pipe.reading.as_raw_fd(), pipe.writing.as_raw_fd())),
+            pipe: held.as_ref().map(|pipe| {
+                let reading = pipe.reading.as_ref().unwrap_or(&pipe.writing);
+                (reading.as_raw_fd(), pipe.writing.as_raw_fd())
+            }),
         };
         text.extend(record(&left));
     }

@@ -91,11 +91,19 @@ fn load(number: &OsStr) -> Option<Purpose> {
             // Without its pipe it is none that we could go on with; the next scan
             // finds it.
             Some((reading, writing)) => {
-                let ends = [reading, writing].map(|number| descriptor::left_to_us(number).ok());
-                let [Some(reading), Some(writing)] = ends else {
+                let left = |number| descriptor::left_to_us(number).ok();
+                let apart = reading != writing;
+                let (Some(writing), reading) = (left(writing), left(reading)) else {
                     continue;
                 };
-                Some(Pipe { reading, writing })
+                match reading {
+                    Some(reading) => Some(Pipe::of((reading, writing))),
+                    None if apart => continue,
+                    None => Some(Pipe {
+                        reading: None,
+                        writing,
+                    }),
+                }
             }
             None => None,
         };
@@ -163,8 +171,9 @@ fn keep(
         .services()
         .filter_map(|(service, _)| table.held(service)?.as_ref());
     for pipe in pipes {
-        how(pipe.reading.as_fd())?;
-        how(pipe.writing.as_fd())?;
+        for end in pipe.reading.iter().chain([&pipe.writing]) {
+            how(end.as_fd())?;
+        }
     }
     for part in control.map(Control::parts).into_iter().flatten() {
         how(part)?;

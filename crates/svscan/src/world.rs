@@ -42,8 +42,30 @@ const STANDARD_OUTPUT: RawFd = 1;
 /// the pipe outlives both.
 #[derive(Debug)]
 pub struct Pipe {
-    pub(crate) reading: OwnedFd,
+    /// Where `writing` does not read as well.
+    pub(crate) reading: Option<OwnedFd>,
     pub(crate) writing: OwnedFd,
+}
+
+impl Pipe {
+    /// Of both ends. One descriptor is enough where it is both, and half as many
+    /// services would fit with two.
+    pub(crate) fn of((reading, writing): survivors::Ends) -> Self {
+        let both = descriptor::is_both_ends(&writing).unwrap_or(false);
+        Self {
+            reading: (!both).then_some(reading),
+            writing,
+        }
+    }
+
+    /// What the log reads from. It must not write as well, or it would wait for an
+    /// end that it holds off itself.
+    fn reading(&self) -> io::Result<OwnedFd> {
+        match &self.reading {
+            Some(reading) => descriptor::duplicate(reading),
+            None => descriptor::reading_end(&self.writing),
+        }
+    }
 }
 
 /// The kernel.
@@ -121,7 +143,7 @@ impl Kernel {
         Self {
             output,
             stopping: false,
-            deaths: SignalPipe::watch(Signal::SIGCHLD).ok(),
+            deaths: SignalPipe::watch_only(Signal::SIGCHLD).ok(),
             watched: Watched::new().ok(),
             mounts: Mounts::new().ok(),
             mounts_changed: false,
@@ -211,7 +233,7 @@ impl World for Kernel {
         self.deaths = self
             .deaths
             .take()
-            .or_else(|| SignalPipe::watch(Signal::SIGCHLD).ok());
+            .or_else(|| SignalPipe::watch_only(Signal::SIGCHLD).ok());
         self.watched = self.watched.take().or_else(|| Watched::new().ok());
         self.control = self.control.take().or_else(|| Control::open().ok());
         self.mounts = self.mounts.take().or_else(|| Mounts::new().ok());
@@ -254,14 +276,14 @@ impl World for Kernel {
         if !log {
             return Ok(None);
         }
-        let (reading, writing) = match self.living_pipe(name) {
+        let ends = match self.living_pipe(name) {
             Some(pipe) => pipe,
             None => new_pipe()?,
         };
-        // A pipe must not take the last descriptor: without one the directory
+        // A pipe must not take the last descriptors: without one the directory
         // could no longer be read, and nothing would be restarted.
-        descriptor::duplicate(&reading)?;
-        Ok(Some(Pipe { reading, writing }))
+        let _spare = descriptor::duplicate(&ends.0)?;
+        Ok(Some(Pipe::of(ends)))
     }
 
     fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Presence> {
@@ -430,7 +452,7 @@ fn endings() -> [Option<SignalPipe>; 2] {
     [Signal::SIGTERM, Signal::SIGINT].map(|signal| {
         let first = process::own_pid().as_raw() == 1;
         let asked = first || (signal == Signal::SIGTERM && crate::is_encore());
-        asked.then(|| SignalPipe::watch(signal).ok()).flatten()
+        asked.then(|| SignalPipe::watch_only(signal).ok()).flatten()
     })
 }
 
@@ -440,10 +462,13 @@ fn launch(half: Half, name: &OsStr, held: Option<&Pipe>) -> io::Result<Pid> {
         Half::Main => (name, "", None),
         Half::Log => (OsStr::new("log"), "/log", Some(file::c_name(name)?)),
     };
-    let descriptors = held.map(|pipe| match half {
-        Half::Main => (pipe.writing.as_fd(), STANDARD_OUTPUT),
-        Half::Log => (pipe.reading.as_fd(), STANDARD_INPUT),
-    });
+    let reading = held.filter(|_| half == Half::Log).map(Pipe::reading);
+    let reading = reading.transpose()?;
+    let descriptors = match (held, &reading) {
+        (Some(_), Some(reading)) => Some((reading.as_fd(), STANDARD_INPUT)),
+        (Some(pipe), None) => Some((pipe.writing.as_fd(), STANDARD_OUTPUT)),
+        (None, _) => None,
+    };
     let excuse = |what: &str, suffix: &str| {
         let pieces = ["unable to ".as_ref(), what.as_ref(), name, suffix.as_ref()];
         Message::new("svscan", "warning").pieces(&pieces).excuse()

@@ -137,13 +137,10 @@ fn both_halves_come_back_to_the_same_pipe() {
     scan.service("a", true);
     let mut svscan = scan.start();
     let (main, log) = (scan.one("a", ""), scan.one("log", "a"));
-    assert!(
-        pipes(svscan.pid())
-            .iter()
-            .filter(|pipe| **pipe == main.output)
-            .count()
-            == 2
-    );
+    let held = pipes(svscan.pid());
+    let held = held.iter().filter(|pipe| **pipe == main.output).count();
+    // One that is both ends is enough.
+    assert_eq!(held, if scan.suite.is_original() { 2 } else { 1 });
     for half in [&main, &log] {
         signal(half.pid, "KILL");
     }
@@ -354,6 +351,24 @@ fn the_soft_limit_on_descriptors_is_not_svscans() {
         assert_eq!(main.output, log.input);
     }
     assert_eq!(scan.said(), "");
+}
+
+/// svscan held both ends of each pipe, and ran 5 services with logs where the
+/// original runs 9.
+#[test]
+fn of_24_descriptors_as_many_services_run_as_with_the_original() {
+    let scan = Scan::new();
+    for number in 0..15 {
+        scan.service(&format!("s{number}"), true);
+    }
+    let _svscan = scan.start_after("exec 5>&- 6>&- 7>&- 8>&- 9>&-; ulimit -n 24; exec");
+    until("a complaint", || {
+        scan.said().contains(": process cannot open more files\n")
+    });
+    let logged = |start: &support::Start| start.argument == "log" && is_alive(start.pid);
+    until("nine have their logs", || {
+        scan.starts().iter().filter(|start| logged(start)).count() >= 9
+    });
 }
 
 #[test]

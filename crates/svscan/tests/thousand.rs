@@ -15,10 +15,10 @@ mod tree;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use dt_service::{Record, Status};
-use dt_testkit::{Suite, signal, until};
+use dt_testkit::{Chance, Suite, number, signal, until};
 use tree::{Scanner, Tree};
 
 /// Writes its process id and a number, notes the number, and on TERM writes one line
@@ -30,22 +30,6 @@ while :; do
   for each in 1 2 3 4 5; do i=$((i+1)); echo $$ $i; echo $i > last.$$; done
   sleep 2 > /dev/null & wait
 done";
-
-/// Marsaglia's xorshift: good enough to choose victims.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
 
 fn place(tree: &Tree, half: &str) -> PathBuf {
     tree.scratch.join("sc").join(half)
@@ -176,13 +160,10 @@ fn many_services_killed_at_random_end_as_one_of_each_with_every_line() {
     if Suite::under_test().is_original() {
         return;
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let by_time = u64::from(now.unwrap().subsec_nanos()) | 1;
-    let seed = number("DAEMONTOOLS_SEED").unwrap_or(by_time);
-    let mut chance = Chance(seed);
+    let mut chance = Chance::of_test(NAME);
     let count = number("DAEMONTOOLS_SERVICES").unwrap_or(12);
     let length = Duration::from_secs(number("DAEMONTOOLS_SECONDS").unwrap_or(5));
-    eprintln!("{NAME}: DAEMONTOOLS_SEED={seed}, {count} services, {length:?}");
+    eprintln!("{NAME}: {count} services, {length:?}");
 
     let tree = Tree::new();
     let services: Vec<String> = (0..count).map(|number| format!("s{number}")).collect();

@@ -99,10 +99,15 @@ fn logger(tree: &Tree, name: &str) -> u32 {
 
 /// Ends the tree in order; each line of the service is there once.
 fn check_lines(tree: &Tree, svscan: &mut Scanner, name: &str) {
+    check_lines_in(tree, svscan, name, &format!("{name}/log/main"));
+}
+
+/// The same for a log elsewhere.
+fn check_lines_in(tree: &Tree, svscan: &mut Scanner, name: &str, log: &str) {
     let mut ask = tree.suite.command("svscanctl", &tree.scratch);
     assert!(ask.args(["-t", "sc"]).status().unwrap().success());
     assert_eq!(svscan.wait(), 0);
-    let logged = tree.logged(name);
+    let logged = tree.logged_in(log);
     let lines: Vec<_> = logged.lines().collect();
     let mut expected: Vec<_> = (1..lines.len()).map(|i| i.to_string()).collect();
     expected.push("over".to_owned());
@@ -299,6 +304,114 @@ fn a_logger_that_is_not_ours_or_would_not_come_back_is_left_alone() {
     }
     assert_eq!((code, of_loggers), (111, expected));
     assert_eq!(logger(&tree, "c"), c);
+    drop(svscan);
+}
+
+/// The logger beside a service, where `log` is a program.
+fn logger_beside(tree: &Tree, name: &str) -> u32 {
+    until_some("the logger is there", || {
+        let status = fs::read(tree.scratch.join(format!("sc/{name}/supervise/status"))).ok()?;
+        let log = dt_service::StatusFile::decode(&status).ok()?.log?;
+        let comm = fs::read(format!("/proc/{}/comm", log.status.pid)).ok()?;
+        (comm == b"multilog\n").then_some(log.status.pid)
+    })
+}
+
+#[test]
+fn a_log_that_is_a_program_is_replaced_as_any_other() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    let log = "#!/bin/sh\nexec multilog s4096 n1000 ./main\n";
+    tree.scratch.script("making/log", log);
+    let run = format!("#!/bin/sh\n{WRITER}\n");
+    tree.scratch.script("making/run", run);
+    install_all(&tree, VERSION);
+    fs::create_dir_all(tree.scratch.join("sc")).unwrap();
+    fs::rename(tree.scratch.join("making"), tree.scratch.join("sc/b")).unwrap();
+    let mut svscan = start(&tree);
+    let (supervise, service) = (tree.one("b"), tree.service_of("b"));
+    let first = logger_beside(&tree, "b");
+    let until_logged = |line: usize| {
+        until("it is in the log", || {
+            tree.logged_in("b/main").lines().count() >= line
+        });
+    };
+    until_logged(5);
+
+    install_all(&tree, NEWER);
+    let (code, lines) = upgrade(&tree);
+    let second = logger_beside(&tree, "b");
+    assert_ne!(first, second);
+    let expected = |before: &str, supervise, logger| {
+        let of = |what: &str, pid: u32| format!("{what} (pid {pid}): {before} -> {NEWER}");
+        [
+            of("svscan", svscan.pid()),
+            of("supervise b", supervise),
+            of("multilog b/log", logger),
+        ]
+    };
+    let told = expected(VERSION, supervise, second);
+    assert_eq!((code, &lines[..]), (0, &told[..]));
+    let (_, lines) = upgrade(&tree);
+    assert_eq!(lines, expected(NEWER, supervise, second));
+
+    // Kills in between change nothing about that.
+    let mut line = 10;
+    for (round, version) in [VERSION, NEWER, VERSION].into_iter().enumerate() {
+        let logger = logger_beside(&tree, "b");
+        install_all(&tree, version);
+        if round == 1 {
+            dt_testkit::signal(tree.one("b"), "KILL");
+        } else {
+            dt_testkit::signal(logger, "KILL");
+        }
+        until("it is up again", || {
+            logger_beside(&tree, "b") != logger || round == 1
+        });
+        tree.one("b");
+        let (code, lines) = upgrade(&tree);
+        assert_eq!((code, lines.len()), (0, 3), "{lines:?}");
+        assert!(
+            lines.iter().all(|line| line.ends_with(version)),
+            "{lines:?}"
+        );
+        line += 10;
+        until_logged(line);
+    }
+    assert_eq!(tree.service_of("b"), service);
+    assert_eq!(tree.said(), "");
+    check_lines_in(&tree, &mut svscan, "b", "b/main");
+}
+
+#[test]
+fn a_logger_beside_its_service_that_would_not_come_back_is_left_alone() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    let log = "#!/bin/sh\nexec multilog ./main\n";
+    tree.scratch.script("sc/b/log", log);
+    tree.scratch
+        .script("sc/b/run", "#!/bin/sh\nexec sleep 1000\n");
+    install_all(&tree, VERSION);
+    let svscan = start(&tree);
+    let logger = logger_beside(&tree, "b");
+    let service = tree.service_of("b");
+    let mut svc = tree.suite.command("svc", &tree.scratch);
+    assert!(svc.args(["-Lo", "sc/b"]).status().unwrap().success());
+    until("it would not come back", || {
+        let status = tree.scratch.read("sc/b/supervise/status");
+        status.get(37) == Some(&0)
+    });
+    install_all(&tree, NEWER);
+    let (code, lines) = upgrade(&tree);
+    let why = "it would not be started again";
+    let line = format!("multilog b/log (pid {logger}): {VERSION}, kept: {why}");
+    assert_eq!((code, lines.last()), (111, Some(&line)));
+    assert_eq!(logger_beside(&tree, "b"), logger);
+    assert_eq!(tree.service_of("b"), service);
     drop(svscan);
 }
 

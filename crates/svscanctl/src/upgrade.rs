@@ -22,6 +22,7 @@ use dt_service::{UPGRADE, Word};
 
 use crate::PROGRAM;
 use crate::awaiting::{AT_A_TIME, Awaiting};
+use crate::logger;
 use crate::places::{self, Place};
 use crate::report::{Outcome, Report};
 use crate::running::{FileId, Program, Versions, id};
@@ -44,9 +45,9 @@ pub(crate) fn run(directory: &OsStr) -> Result<Exit, Fatal> {
     for some in places.chunks(AT_A_TIME) {
         upgrade_supervises(some, &mut versions, &mut report);
     }
-    let logs: Vec<&Place> = places.iter().filter(|place| place.is_log).collect();
+    let logs: Vec<_> = places.iter().flat_map(logger::logs_of).collect();
     for some in logs.chunks(AT_A_TIME) {
-        crate::logger::replace_all(some, &mut versions, &mut report);
+        logger::replace_all(some, &mut versions, &mut report);
     }
     match report.behind {
         0 => Ok(Exit::OK),

@@ -91,11 +91,11 @@ fn every_combination_has_its_words() {
             "down 0 seconds, normally up",
         ),
         (
-            u32::MAX,
+            1 << 22,
             false,
             Want::Up,
             false,
-            "up (pid 4294967295) 0 seconds",
+            "up (pid 4194304) 0 seconds",
         ),
     ] {
         scratch.file("d/supervise/status", record(pid, paused, want));
@@ -138,11 +138,15 @@ fn records_of_other_lengths() {
     for length in [19, 20, 40, 1001] {
         let mut longer = full.to_vec();
         longer.resize(length, 3);
+        // A process id that there may be.
+        if let Some(high) = longer.get_mut(34..36) {
+            high.fill(0);
+        }
         scratch.file("d/supervise/status", longer);
         // encore's long state, where the length is one of its files.
         let long = !Suite::under_test().is_original() && length < 1001;
         let state = if long { ", running" } else { "" };
-        let start = "d log: up (pid 50529027) ";
+        let start = "d log: up (pid 771) ";
         let outcome = run(&scratch, &["d"]);
         let text = String::from_utf8(outcome.stdout).unwrap();
         let first = text.lines().next().unwrap();
@@ -171,8 +175,23 @@ fn nonsense_is_shown_as_it_stands() {
     // Seconds since 2^62 before 1970, rounded to 1024 by the original's arithmetic.
     assert_eq!(seconds % 1024, 0);
     assert!(seconds > 1 << 62, "{seconds}");
-    scratch.file("d/supervise/status", [0xff; 18]);
-    let line = "d: up (pid 4294967295) 0 seconds, paused\n";
+}
+
+/// svstat showed process ids that no process has ever had.
+#[test]
+fn a_pid_that_linux_gives_nobody_is_a_bad_format() {
+    if Suite::under_test().is_original() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let _ok = supervised(&scratch, "d");
+    let line = "d: unable to read supervise/status: bad format\n";
+    for pid in [(1 << 22) + 1, 1 << 31, u32::MAX] {
+        scratch.file("d/supervise/status", record(pid, false, Want::Up));
+        assert_eq!(run(&scratch, &["d"]), Outcome::gives(line), "{pid}");
+    }
+    let log = [&record(9, false, Want::Up)[..], &[3, 1], &[0xff; 20]].concat();
+    scratch.file("d/supervise/status", log);
     assert_eq!(run(&scratch, &["d"]), Outcome::gives(line));
 }
 

@@ -186,9 +186,13 @@ fn by_reason(evidence: &Evidence, details: &Details) -> Option<String> {
         Reason::None => return failed.then(|| format!("failed; {}", end(evidence))),
         Reason::Spacing => format!("about to be started{due}: the last start was just now"),
         Reason::Backoff => {
-            let deaths = deaths(details.deaths);
+            // By the supervise of now, which may have come later.
+            let deaths = match details.deaths {
+                0 => String::new(),
+                count => format!(", after {}", deaths(count)),
+            };
             format!(
-                "waiting{more} because of its restart delay, after {deaths}; {}",
+                "waiting{more} because of its restart delay{deaths}; {}",
                 end(evidence)
             )
         }
@@ -205,14 +209,15 @@ fn by_reason(evidence: &Evidence, details: &Details) -> Option<String> {
             "failed: run exited 100, which means that trying again will not help".to_owned()
         }
         Reason::StartLimit => {
-            let window = span(details.death_window.as_secs());
+            // The setting may have been taken away since.
+            let window = match details.death_window.as_secs() {
+                0 => String::new(),
+                seconds => format!(" in {}", span(seconds)),
+            };
+            let end = end(evidence);
             match details.recent_deaths {
-                0 => format!("failed: too many deaths in {window}; {}", end(evidence)),
-                count => format!(
-                    "failed after {} in {window}; {}",
-                    deaths(count),
-                    end(evidence)
-                ),
+                0 => format!("failed: too many deaths{window}; {end}"),
+                count => format!("failed after {}{window}; {end}", deaths(count)),
             }
         }
         Reason::NotReady => "failed: it did not tell in time that it is ready".to_owned(),

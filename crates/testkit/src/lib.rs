@@ -8,6 +8,8 @@
     reason = "a test that cannot go on panics with the reason"
 )]
 
+mod accounts;
+mod chance;
 mod http;
 mod outcome;
 mod pipe;
@@ -15,6 +17,8 @@ mod process;
 mod scratch;
 mod suite;
 
+pub use accounts::{by_an_ordinary_user, with_system_files};
+pub use chance::{Chance, number};
 pub use http::get;
 pub use outcome::{Outcome, show};
 pub use pipe::{Piped, filled_pipe};

@@ -147,6 +147,27 @@ impl Suite {
         Outcome::of(self.command(name, scratch).args(arguments))
     }
 
+    /// Checks that each of these lists of arguments is a usage error.
+    #[track_caller]
+    pub fn refuses(&self, name: &str, lists: &[&[&str]], usage: &str) {
+        let refused = Outcome::fails(100, format!("{name}: usage: {usage}\n"));
+        for arguments in lists {
+            let outcome = self.run(name, arguments, &Scratch::new());
+            assert_eq!(outcome, refused, "{arguments:?}");
+        }
+    }
+
+    /// Checks that a program ends with 111 and says why, for each of these first
+    /// arguments and what is said of them.
+    #[track_caller]
+    pub fn cannot(&self, name: &str, cases: &[(&str, String)]) {
+        for (argument, why) in cases {
+            let outcome = self.run(name, &[argument, "true"], &Scratch::new());
+            let message = format!("{name}: fatal: {why}\n");
+            assert_eq!(outcome, Outcome::fails(111, message), "{argument:?}");
+        }
+    }
+
     /// Runs a program to its end, with `input` in a pipe on its standard input.
     #[track_caller]
     #[must_use]

@@ -76,6 +76,9 @@ pub fn held(suite: &Suite, _: &Size) -> Outcome<Cell> {
 /// A process id that is never given: above the most that Linux allows.
 const NOBODY: u32 = 0x0050_0000;
 
+/// Ones that could be given, and are to nobody as a rule.
+const DEAD: [u32; 2] = [4_194_001, 4_194_303];
+
 /// A status of 18 bytes that says: up since a moment ago, with this process.
 fn status(pid: u32) -> Vec<u8> {
     let mut bytes = 0x4000_0000_6000_0000_u64.to_be_bytes().to_vec();
@@ -145,6 +148,12 @@ pub fn status_reads(suite: &Suite, _: &Size) -> Outcome<Cell> {
         seen.look(suite, &directory)?;
         fs::remove_file(&status)?;
     }
+    let mut believed = Seen::default();
+    for pid in DEAD.into_iter().filter(|pid| !kit::lives(*pid)) {
+        fs::write(&status, self::status(pid))?;
+        believed.look(suite, &directory)?;
+        fs::remove_file(&status)?;
+    }
     dt_os::file::make_fifo(&status, 0o600)?;
     seen.look(suite, &directory)?;
     fs::remove_file(&status)?;
@@ -154,7 +163,11 @@ pub fn status_reads(suite: &Suite, _: &Size) -> Outcome<Cell> {
         .says(format_args!("{} files", seen.files))
         .none(seen.crashes, "crashes")
         .none(seen.hangs, "hangs")
-        .none(seen.invented, "invented pids"))
+        .none(seen.invented, "invented pids")
+        .says(format_args!(
+            "{} of {} dead ones believed",
+            believed.invented, believed.files
+        )))
 }
 
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! One system call of a program fails once.
+//! One system call of a program fails once, or two do.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use dt_testkit::Running;
 
-use crate::kit::{self, Outcome};
+use crate::kit::{self, Dice, Outcome};
 use crate::lines::{self, Tally};
-use crate::points::{self, Point};
+use crate::points::{self, Fault};
 use crate::report::Cell;
 use crate::scenarios::{Size, logs};
 use crate::suite::{Suite, Word};
@@ -65,7 +65,7 @@ struct Verdict {
 }
 
 /// Adds up, and tells on standard error what was wrong where.
-fn judge(suite: &Suite, verdicts: Vec<(Point, Outcome<Verdict>)>, lines: bool) -> Cell {
+fn judge(suite: &Suite, verdicts: Verdicts, lines: bool) -> Cell {
     let faults = verdicts.len();
     let (mut died, mut silent, mut two, mut late) = (0_u64, 0_u64, 0_u64, 0_u64);
     let mut tally = Tally::default();
@@ -109,35 +109,110 @@ fn judge(suite: &Suite, verdicts: Vec<(Point, Outcome<Verdict>)>, lines: bool) -
 /// program that has died and come again has another.
 const STEP: Duration = Duration::from_secs(6);
 
-/// Started, restarted, killed, stopped, with one fault in its supervisor.
-pub fn supervise(suite: &Suite, size: &Size) -> Outcome<Cell> {
-    if !points::have_strace() {
-        return Ok(Cell::without("no strace"));
-    }
+/// How long each step may take with what is injected by these options.
+fn step(options: &[String]) -> Duration {
+    let faults = options.iter().filter(|it| it.starts_with("-einject"));
+    STEP * u32::try_from(faults.count().max(1)).unwrap_or(1)
+}
+
+/// What became of each fault.
+type Verdicts = Vec<(Fault, Outcome<Verdict>)>;
+
+/// A program's life; the options are strace's.
+type Life = fn(&Tree<'_>, &[String]) -> Outcome<Verdict>;
+
+/// What is to fail, by the trace of a life in which nothing does.
+type Choice<'a> = &'a dyn Fn(&str) -> Vec<Fault>;
+
+/// Such a life once for each fault.
+fn lives(suite: &Suite, life: Life, choose: Choice<'_>) -> Outcome<Verdicts> {
     let tree = Tree::new(suite);
     let trace = tree.scratch.join("trace");
-    let options = [
-        "-D".into(),
-        "-o".into(),
-        trace.to_string_lossy().into_owned(),
-    ];
-    let untouched = a_life(&tree, &options)?;
+    let trace = trace.to_string_lossy().into_owned();
+    let untouched = life(&tree, &["-D".into(), "-o".into(), trace])?;
     if let Some(late) = untouched.late {
         return Err(late.into());
     }
-    let points = points::points(&tree.said("trace"), size.faults);
+    let faults = choose(&tree.said("trace"));
     drop(tree);
-    let verdicts = points::at_each(&points, |point| {
-        a_life(&Tree::new(suite), &points::injection(point))
-    });
-    Ok(judge(suite, verdicts, false))
+    Ok(points::at_each(&faults, |fault| {
+        life(&Tree::new(suite), &points::injection(fault))
+    }))
 }
 
+/// One fault in a supervisor.
+pub fn supervise(suite: &Suite, size: &Size) -> Outcome<Cell> {
+    of_supervise(suite, &|trace| points::singles(trace, size.faults))
+}
+
+/// One fault in a scanner.
+pub fn svscan(suite: &Suite, size: &Size) -> Outcome<Cell> {
+    of_svscan(suite, &|trace| points::singles(trace, size.faults))
+}
+
+/// One fault in a logger.
+pub fn log(suite: &Suite, size: &Size) -> Outcome<Cell> {
+    let some = size.faults.map(|some| some * 2);
+    of_log(suite, &|trace| points::singles(trace, some))
+}
+
+/// There is no memory, once, for each of the three.
+pub fn memory(suite: &Suite, size: &Size) -> Outcome<Cell> {
+    of_all(suite, &|trace| points::memory(trace, size.faults))
+}
+
+/// Two faults in one life, for each of the three.
+pub fn pairs(suite: &Suite, size: &Size) -> Outcome<Cell> {
+    eprintln!("dt-faults: pairs: seed {}", size.seed);
+    of_all(suite, &|trace| {
+        points::pairs(trace, size.pairs, &mut Dice::new(size.seed))
+    })
+}
+
+fn of_all(suite: &Suite, choose: Choice<'_>) -> Outcome<Cell> {
+    let supervisor = of_supervise(suite, choose)?;
+    let scanner = of_svscan(suite, choose)?;
+    let logger = of_log(suite, choose)?;
+    Ok(Cell::new()
+        .with("supervisor", supervisor)
+        .with("scanner", scanner)
+        .with("logger", logger))
+}
+
+fn of_supervise(suite: &Suite, choose: Choice<'_>) -> Outcome<Cell> {
+    if !points::have_strace() {
+        return Ok(Cell::without("no strace"));
+    }
+    Ok(judge(suite, lives(suite, a_life, choose)?, false))
+}
+
+fn of_svscan(suite: &Suite, choose: Choice<'_>) -> Outcome<Cell> {
+    if !points::have_strace() {
+        return Ok(Cell::without("no strace"));
+    }
+    let verdicts = lives(suite, a_tree, choose)?;
+    let two = verdicts
+        .iter()
+        .filter(|(_, verdict)| verdict.as_ref().is_ok_and(|it| it.two));
+    let two = two.count();
+    let cell = judge(suite, verdicts, true);
+    Ok(cell.judged(format_args!("{two} two copies"), two == 0))
+}
+
+fn of_log(suite: &Suite, choose: Choice<'_>) -> Outcome<Cell> {
+    if !points::have_strace() {
+        return Ok(Cell::without("no strace"));
+    }
+    Ok(judge(suite, lives(suite, a_log, choose)?, true))
+}
+
+/// Started, restarted, killed, stopped.
 fn a_life(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
     tree.service("s", Shape::PLAIN)?;
     let directory = tree.directory("s");
     let suite = tree.suite;
     let mut kept = Kept::start(tree, options, suite.supervisor(&directory))?;
+    let limit = step(options);
     let mut two = false;
     let mut old: Vec<u32> = Vec::new();
     let mut late = None;
@@ -149,7 +224,7 @@ fn a_life(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
             "up" => drop(suite.tell(Word::Up, &directory)),
             _ => {}
         }
-        let done = kit::until(STEP, || {
+        let done = kit::until(limit, || {
             kept.keep();
             let copies = tree.copies("s");
             two |= copies.len() > 1;
@@ -176,40 +251,13 @@ fn a_life(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
     })
 }
 
-/// A tree with a log; its supervisor dies, a service is added, with one fault in the
-/// scanner.
-pub fn svscan(suite: &Suite, size: &Size) -> Outcome<Cell> {
-    if !points::have_strace() {
-        return Ok(Cell::without("no strace"));
-    }
-    let tree = Tree::new(suite);
-    let trace = tree.scratch.join("trace");
-    let options = [
-        "-D".into(),
-        "-o".into(),
-        trace.to_string_lossy().into_owned(),
-    ];
-    let untouched = a_tree(&tree, &options)?;
-    if let Some(late) = untouched.late {
-        return Err(late.into());
-    }
-    let points = points::points(&tree.said("trace"), size.faults);
-    drop(tree);
-    let verdicts = points::at_each(&points, |point| {
-        a_tree(&Tree::new(suite), &points::injection(point))
-    });
-    let two = verdicts
-        .iter()
-        .filter(|(_, verdict)| verdict.as_ref().is_ok_and(|it| it.two));
-    let two = two.count();
-    let cell = judge(suite, verdicts, true);
-    Ok(cell.judged(format_args!("{two} two copies"), two == 0))
-}
-
+/// A tree with a log; its supervisor dies, a service is added.
 fn a_tree(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
     tree.service("a", Shape::LOGGED)?;
     let suite = tree.suite;
     let mut kept = Kept::start(tree, options, suite.scanner(Path::new("sc")))?;
+    // One suite looks each five seconds.
+    let limit = step(options) + Duration::from_secs(5);
     let mut two = false;
     let mut late = None;
     let mut killed = Vec::new();
@@ -222,8 +270,7 @@ fn a_tree(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
             "new service" => tree.service("b", Shape::PLAIN)?,
             _ => {}
         }
-        // One suite looks each five seconds.
-        let done = kit::until(STEP + Duration::from_secs(5), || {
+        let done = kit::until(limit, || {
             kept.keep();
             two |= tree.copies("a").len() > 1;
             let supervisors = tree.supervisors("a");
@@ -249,27 +296,10 @@ fn a_tree(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
     })
 }
 
-/// Some hundred lines, several finished files, with one fault in the logger.
-pub fn log(suite: &Suite, size: &Size) -> Outcome<Cell> {
-    if !points::have_strace() {
-        return Ok(Cell::without("no strace"));
-    }
-    let tree = Tree::new(suite);
-    let trace = tree.scratch.join("trace");
-    let options = [
-        "-D".into(),
-        "-o".into(),
-        trace.to_string_lossy().into_owned(),
-    ];
-    a_log(&tree, &options)?;
-    let points = points::points(&tree.said("trace"), size.faults.map(|some| some * 2));
-    drop(tree);
-    let verdicts = points::at_each(&points, |point| {
-        a_log(&Tree::new(suite), &points::injection(point))
-    });
-    Ok(judge(suite, verdicts, true))
-}
+/// A logger pauses for five seconds where something fails that must not, and tries again.
+const PAUSES: Duration = Duration::from_secs(25);
 
+/// Some hundred lines, several finished files.
 fn a_log(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
     const LINES: u64 = 400;
     let (input, mut output) = std::io::pipe()?;
@@ -283,7 +313,7 @@ fn a_log(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
     words.extend(options.iter().map(OsString::from));
     words.extend(logger.iter().cloned());
     let mut verdict = Verdict::default();
-    let ended = kit::until(Duration::from_secs(20), || {
+    let ended = kit::until(PAUSES * 2, || {
         let run = || -> Outcome<Option<i32>> {
             let mut command = tree.command(&words)?;
             command
@@ -291,7 +321,7 @@ fn a_log(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
                 .stdout(Stdio::null());
             command.stderr(tree.adding_to("err")?);
             let mut running = Running::start(&mut command, &tree.scratch);
-            kit::until(Duration::from_secs(10), || running.ended().is_some());
+            kit::until(PAUSES, || running.ended().is_some());
             Ok(running.ended())
         };
         match run() {

@@ -4,6 +4,7 @@ mod control;
 mod injections;
 mod kills;
 mod logs;
+mod many;
 mod shortage;
 mod steady;
 
@@ -17,11 +18,17 @@ pub struct Size {
     pub services: usize,
     /// How often each of them is hurt.
     pub rounds: usize,
+    /// Services where there are many.
+    pub many: usize,
     /// Kills of a logger.
     pub kills: u32,
     /// At how many calls of a program something is made to fail; each call with
     /// each error if there is no number.
     pub faults: Option<usize>,
+    /// How many times two faults at once.
+    pub pairs: usize,
+    /// Which they are.
+    pub seed: u64,
 }
 
 impl Size {
@@ -29,15 +36,21 @@ impl Size {
     pub const SHORT: Self = Self {
         services: 5,
         rounds: 2,
+        many: 300,
         kills: 40,
         faults: Some(16),
+        pairs: 8,
+        seed: 1,
     };
     /// Before a release.
     pub const LONG: Self = Self {
         services: 50,
         rounds: 20,
+        many: 10_000,
         kills: 1000,
         faults: None,
+        pairs: 200,
+        seed: 1,
     };
 }
 
@@ -52,6 +65,8 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("inject-supervise", injections::supervise),
     ("inject-svscan", injections::svscan),
     ("inject-log", injections::log),
+    ("memory", injections::memory),
+    ("pairs", injections::pairs),
     ("fork-failure", shortage::forks),
     ("fd-exhaustion", shortage::descriptors),
     ("disk-full", shortage::disk),
@@ -61,6 +76,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("status-reads", control::status_reads),
     ("log-stopped", logs::stopped),
     ("clock-step", logs::clock_step),
+    ("many", many::many),
     ("pacing", steady::pacing),
     ("identity", steady::identity),
 ];

@@ -68,16 +68,10 @@ pub fn forks(suite: &Suite, size: &Size) -> Outcome<Cell> {
         .took("all up", up, Duration::from_secs(3)))
 }
 
-/// 24 descriptors for 30 services with logs.
+/// 24 descriptors for 30 services with logs, and no way to have more.
 pub fn descriptors(suite: &Suite, _: &Size) -> Outcome<Cell> {
     let tree = Tree::new(suite);
-    let names = tree.services(
-        30,
-        Shape {
-            pause: Duration::from_millis(100),
-            ..Shape::LOGGED
-        },
-    )?;
+    let names = tree.services(30, TALKING)?;
     let mut words: Vec<OsString> = ["sh", "-c", "ulimit -n 24; exec \"$@\"", "sh"]
         .map(OsString::from)
         .to_vec();
@@ -101,7 +95,38 @@ pub fn descriptors(suite: &Suite, _: &Size) -> Outcome<Cell> {
         });
         cell = cell.took("a dead one back", back, Duration::from_secs(2));
     }
-    Ok(cell)
+    drop(scanner);
+    lifted(suite, cell)
+}
+
+/// Services with logs that say something ten times in a second.
+const TALKING: Shape = Shape {
+    pause: Duration::from_millis(100),
+    ..Shape::LOGGED
+};
+
+/// The scanner alone has 24 descriptors, and then as many as it likes.
+fn lifted(suite: &Suite, cell: Cell) -> Outcome<Cell> {
+    let tree = Tree::new(suite);
+    let scanner = tree.scan(&[])?;
+    let pid = scanner.pid().to_string();
+    let limit = |soft: u32| {
+        let mut command = Command::new("prlimit");
+        command.args(["--pid", &pid, &format!("--nofile={soft}:")]);
+        command.status().is_ok_and(|status| status.success())
+    };
+    if !limit(24) {
+        return Ok(cell);
+    }
+    let names = tree.services(30, TALKING)?;
+    std::thread::sleep(Duration::from_secs(3));
+    if !limit(1024) {
+        return Err("the limit stays".into());
+    }
+    let up = || names.iter().all(|name| tree.is_up(name));
+    let up = kit::until(BOUND * 2, up);
+    let cell = cell.took("without the limit all up", up, Duration::from_secs(3));
+    Ok(logs::tallied(cell, tree.stop_and_tally(&names)))
 }
 
 /// Words that run a script where it may mount; none where that is forbidden.

@@ -86,6 +86,7 @@ impl Machine {
             (Process::Down | Process::Waiting { .. }, _) => {
                 let next = Self {
                     failed: false,
+                    starts: 0,
                     cause: details::Reason::None,
                     ..next
                 };

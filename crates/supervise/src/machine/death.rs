@@ -228,7 +228,6 @@ impl Machine {
             up: false,
             failed: true,
             cause,
-            starts: 0,
             ..self
         };
         failed.forget_start();

@@ -29,6 +29,8 @@ impl Machine {
         };
         let next = Self {
             role,
+            // Those that have led to failure are told of until then.
+            starts: if self.failed { 0 } else { self.starts },
             failed: false,
             cause: details::Reason::None,
             ..self

@@ -89,6 +89,8 @@ pub(crate) struct Kernel {
     /// That there is no cgroup was said, and there has been none since.
     uncaged: bool,
     told: Told,
+    /// What only the start has needed was given back.
+    lean: bool,
     /// The record in the status file, as far as it was written in this turn.
     ///
     /// A flood of commands that change nothing is then one write a turn; yet each
@@ -136,6 +138,7 @@ impl Kernel {
             cage: None,
             uncaged: false,
             told: Told::default(),
+            lean: false,
             written: None,
             shown: None,
             owed: None,
@@ -306,6 +309,9 @@ impl World for Kernel {
 
     fn wait(&mut self, deadline: Option<Moment>) -> Ready {
         memory::give_back_stack();
+        if !std::mem::replace(&mut self.lean, true) {
+            memory::give_back_code();
+        }
         self.written = None;
         self.settings.forget();
         let look = self.people.must_be_looked_at() || self.owed.is_some();

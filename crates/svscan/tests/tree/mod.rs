@@ -167,7 +167,12 @@ impl Tree {
 
     /// Everything that the service's log has so far.
     pub fn logged(&self, name: &str) -> String {
-        let log = self.scratch.join("sc").join(name).join("log/main");
+        self.logged_in(&format!("{name}/log/main"))
+    }
+
+    /// Everything that is in a log directory so far.
+    pub fn logged_in(&self, directory: &str) -> String {
+        let log = self.scratch.join("sc").join(directory);
         let mut files: Vec<_> = fs::read_dir(&log)
             .into_iter()
             .flatten()
