@@ -54,6 +54,22 @@ pub fn look_up(pid: Pid) -> io::Result<Seen> {
     }
 }
 
+/// The user that a process acts as, where that can be told.
+#[must_use]
+pub fn user_of(pid: Pid) -> Option<u32> {
+    let status = std::fs::read(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .split(|byte| *byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"Uid:"))?;
+    // The real, the effective and two more.
+    str::from_utf8(line)
+        .ok()?
+        .split_ascii_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
+}
+
 /// What wait(2) will give the parent of a process that has ended and has not been
 /// reaped; `None` where it is not so, or the process is another user's.
 pub(crate) fn status_of_dead(pid: Pid) -> Option<i32> {

@@ -30,6 +30,7 @@ pub mod kin;
 pub mod limits;
 pub mod local_time;
 pub mod memory;
+pub mod notice;
 pub mod oom;
 pub mod pidfd;
 pub mod places;

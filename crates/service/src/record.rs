@@ -12,7 +12,7 @@ use crate::codec::{Fields, Slot, time};
 
 mod more;
 
-pub use more::{Besides, Counts, Helper, LogRecord, More, Notice, What};
+pub use more::{Besides, Counts, Helper, LogRecord, More, Notice, Said, What};
 
 /// A process, as no later process of the same number can be taken for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

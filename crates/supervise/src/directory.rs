@@ -29,6 +29,8 @@ pub(crate) struct Directory {
     neighbours: Option<Neighbours>,
     /// How the living service is kept together, whatever the directory says now.
     caged: Option<Rest>,
+    /// That there is no cgroup for it was said, and there has been none since.
+    pub(crate) uncaged: bool,
     /// Read in this turn.
     fresh: bool,
     /// Why what is needed will never be there, as it was said.
@@ -49,6 +51,7 @@ impl Directory {
             policy: Policy::PLAIN,
             neighbours: above.map(|(scan, own)| Neighbours::new(scan, own)),
             caged: None,
+            uncaged: false,
             fresh: false,
             hopeless: None,
             problems: Vec::new(),
@@ -166,7 +169,8 @@ impl Directory {
         } else {
             (PACE, PACE.max(settings.restart_delay_max))
         };
-        let check = present.has(Setting::Check) && settings.notification_fd.is_none();
+        let tells = settings.notification_fd.is_some() || present.has(Setting::NotifySocket);
+        let check = present.has(Setting::Check) && !tells;
         Policy {
             plain: !present.beyond() && !self.encore && self.caged.is_none(),
             start: present.has(Setting::Start),
@@ -189,13 +193,16 @@ impl Directory {
             retry_after: settings.retry_after,
             control: settings.control,
             check,
-            tells_ready: settings.notification_fd.is_some() || check,
+            tells_ready: tells || check,
             up_limit: settings.timeout_up,
             rest: match self.caged {
                 Some(rest) => rest,
                 None if present.has(Setting::Cgroup) => Rest::Told,
                 None => Rest::Ignored,
             },
+            watchdog: settings
+                .timeout_watchdog
+                .filter(|_| present.has(Setting::NotifySocket)),
             jitter: jitter(),
         }
     }
@@ -235,6 +242,11 @@ impl Directory {
     /// The descriptor on which `run` says that it is ready.
     pub(crate) const fn notification(&self) -> Option<i32> {
         self.settings.notification_fd
+    }
+
+    /// Whether `run` gets a socket to say how it is.
+    pub(crate) fn has_socket(&self) -> bool {
+        self.settings.present.has(Setting::NotifySocket)
     }
 
     /// How many deaths are kept.

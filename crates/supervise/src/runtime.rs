@@ -10,7 +10,7 @@ use dt_service::deaths::Role;
 use dt_service::record::{Notice, What};
 use dt_service::{Command, UPGRADE};
 
-use crate::machine::{Action, Actions, Event, Machine, Outcome, Policy};
+use crate::machine::{Action, Actions, Event, Heard, Machine, Outcome, Policy};
 use crate::notices;
 use crate::state::{State, Unit};
 
@@ -83,6 +83,8 @@ pub struct Ready {
     pub told: &'static [Command],
     /// The service has said that it is ready.
     pub ready: bool,
+    /// What else it says about itself.
+    pub heard: Option<Heard>,
     /// Something may have changed about the services that it needs.
     pub neighbours: bool,
     /// Something may have changed about what `run` has left behind.
@@ -146,6 +148,9 @@ fn turn(
     state = bury(state, unburied, world)?;
     if ready.ready {
         state = settle(state, Unit::Main, Event::Ready, world)?;
+    }
+    if let Some(heard) = ready.heard {
+        state = settle(state, Unit::Main, Event::Heard(heard), world)?;
     }
     if ready.neighbours {
         state = settle(state, Unit::Main, Event::Neighbours, world)?;

@@ -6,12 +6,12 @@ use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_service::deaths::Role;
 use dt_service::details::Reason as Reasons;
-use dt_service::record::{Besides, Counts, Helper, LogRecord, More};
+use dt_service::record::{Besides, Counts, Helper, LogRecord, More, Said};
 use dt_service::{Incarnation, Record, Want};
 
 use crate::machine::{
     Beside, Check, Event, Hook, Hooks, LOOK, Machine, Outcome, Policy, Pressure, Process, Reason,
-    Rest,
+    Rest, Says,
 };
 use crate::state::State;
 
@@ -190,6 +190,14 @@ pub fn more(state: &State, policy: &Policy, processes: &Processes) -> Option<Mor
         cause: main.cause,
         counts: counts(main),
         beside: besides(main, processes),
+        said: Said {
+            stopping: main.says.stopping,
+            every: main.says.every,
+            by: main
+                .says
+                .by
+                .map_or(Duration::ZERO, |by| by.since(Moment::default())),
+        },
         notices: state.notices.queue,
     })
 }
@@ -226,7 +234,7 @@ fn besides(main: &Machine, processes: &Processes) -> Besides {
 
 /// `machine` with what ran beside the service. What has gone meanwhile is as if it
 /// were there: its death is what follows.
-fn with_besides(machine: Machine, besides: &Besides) -> Machine {
+fn with_besides(machine: &Machine, besides: &Besides) -> Machine {
     let beside = |helper: Helper, live| Beside {
         pid: pid(helper.process),
         until: Moment::at(helper.until),
@@ -247,7 +255,7 @@ fn with_besides(machine: Machine, besides: &Besides) -> Machine {
             now: check.map(|helper| beside(helper, besides.check_live)),
             next: None,
         },
-        ..machine
+        ..*machine
     }
 }
 
@@ -271,7 +279,7 @@ fn counts(main: &Machine) -> Counts {
 }
 
 /// `machine` with what was counted.
-fn with_counts(machine: Machine, counts: &Counts) -> Machine {
+fn with_counts(machine: &Machine, counts: &Counts) -> Machine {
     let perhaps = |reading: Duration| (reading != Duration::ZERO).then_some(Moment::at(reading));
     let number = |pid: u32| Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX));
     Machine {
@@ -289,7 +297,7 @@ fn with_counts(machine: Machine, counts: &Counts) -> Machine {
             next: perhaps(counts.next),
             kill: perhaps(counts.kill),
         },
-        ..machine
+        ..*machine
     }
 }
 
@@ -363,7 +371,14 @@ pub fn resumed(
         ..Machine::new(record.want)
     };
     let machine = more.map_or(machine, |more| {
-        with_besides(with_counts(machine, &more.counts), &more.beside)
+        let machine = with_besides(&with_counts(&machine, &more.counts), &more.beside);
+        let by = more.said.by;
+        let says = Says {
+            stopping: more.said.stopping,
+            every: more.said.every,
+            by: (by != Duration::ZERO).then_some(Moment::at(by)),
+        };
+        Machine { says, ..machine }
     });
     Some((machine, event))
 }

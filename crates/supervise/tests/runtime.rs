@@ -146,6 +146,7 @@ impl World for Scripted {
             control: !turn.control.is_empty(),
             told: &[],
             ready: false,
+            heard: None,
             neighbours: false,
         }
     }

@@ -7,7 +7,7 @@ use dt_service::deaths::Role;
 use dt_service::details;
 use dt_settings::Restart;
 
-use super::{Action, Machine, Next, Outcome, Plan, Policy, Process, Reason, Rest};
+use super::{Action, Machine, Next, Outcome, Plan, Policy, Process, Reason, Rest, Says};
 
 /// What a process exits with that is not to be tried again, by daemontools-encore.
 const GIVES_UP: i32 = 100;
@@ -38,6 +38,7 @@ impl Machine {
             process: Process::Down,
             ready: false,
             up_by: None,
+            says: Says::default(),
             pressure: self.pressure.after_death(self.role, policy),
             ..self
         };

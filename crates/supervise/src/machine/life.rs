@@ -10,7 +10,7 @@ use dt_service::details;
 
 use super::{
     Action, LOOK_AROUND, Machine, Needs, Next, Outcome, PACE, Plan, Policy, Pressure, Process,
-    Reason,
+    Reason, Says,
 };
 
 /// The longest wait after a failed fork; the original always waits that long.
@@ -183,6 +183,7 @@ impl Machine {
             up: self.up || self.role == Role::Run,
             ready: false,
             up_by: None,
+            says: Says::default(),
             pressure: Pressure::default(),
             ..self
         };

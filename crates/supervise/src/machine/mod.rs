@@ -29,6 +29,7 @@ mod policy;
 mod pressure;
 mod process;
 mod rest;
+mod says;
 
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub use beside::{Beside, CHECK_PACE, Check, Hook, Hooks, PATIENCE};
 pub use policy::{Needs, Policy, Rest};
 pub use pressure::Pressure;
 pub use process::{Outcome, Process, Reason};
+pub use says::{Heard, Phase, Says};
 
 /// From one start to the next at the least. The original's pause, to the
 /// hundredth of a second, counted from the start and not from the death.
@@ -100,6 +102,8 @@ pub struct Machine {
     pub hooks: Hooks,
     /// The program `check`.
     pub check: Check,
+    /// What the service says of itself.
+    pub says: Says,
 }
 
 /// What can happen.
@@ -131,6 +135,8 @@ pub enum Event {
     Probed,
     /// The service says that it is ready.
     Ready,
+    /// The service says something else about itself, or that too.
+    Heard(Heard),
     /// Something may have changed about the services that this one needs.
     Neighbours,
     /// Nothing is left of what `run` has started.
@@ -241,6 +247,11 @@ impl Machine {
                 now: None,
                 next: None,
             },
+            says: Says {
+                stopping: false,
+                every: None,
+                by: None,
+            },
         }
     }
 
@@ -267,7 +278,10 @@ impl Machine {
     pub fn deadline_of_process(&self) -> Option<Moment> {
         match self.process {
             Process::Waiting { until, .. } | Process::Doubtful { until, .. } => Some(until),
-            Process::Running { .. } => self.pressure.deadline().into_iter().chain(self.up_by).min(),
+            Process::Running { .. } => {
+                let says = self.up_by.into_iter().chain(self.says.by);
+                self.pressure.deadline().into_iter().chain(says).min()
+            }
             Process::Clearing { look, .. } => {
                 self.pressure.deadline().into_iter().chain(look).min()
             }
@@ -317,6 +331,7 @@ impl Machine {
             Event::Upgrade => (self, Plan::NOTHING.then(Action::Probe)),
             Event::Probed => (self, Plan::NOTHING.then(Action::Replace)),
             Event::Ready => self.is_ready(),
+            Event::Heard(heard) => self.heard(heard, at, policy),
             Event::Neighbours => self.look_around(at, policy),
             Event::Empty => self.is_empty(at, policy),
             Event::Left => self.is_left(at, policy),

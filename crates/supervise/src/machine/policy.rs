@@ -81,6 +81,8 @@ pub struct Policy {
     pub check: bool,
     /// It is known when the service is ready.
     pub tells_ready: bool,
+    /// So long it may be silent on its socket.
+    pub watchdog: Option<Duration>,
     /// So long it may take to be.
     pub up_limit: Option<Duration>,
     /// What becomes of what `run` leaves behind.
@@ -117,6 +119,7 @@ impl Policy {
         tells_ready: false,
         up_limit: None,
         rest: Rest::Ignored,
+        watchdog: None,
         jitter: 0,
     };
 

@@ -53,6 +53,7 @@ impl Machine {
             let sent = u8::from(next.is_some() || kill.is_some());
             self.pressure = Pressure { sent, next, kill };
         }
+        self.says.by = None;
         if self.hook(Hook::Stop, policy) {
             return (self, plan);
         }
@@ -66,6 +67,9 @@ impl Machine {
     pub(super) fn press_on(mut self, pid: Pid, at: Moment, policy: &Policy) -> Next {
         let come = |moment: Option<Moment>| moment.is_some_and(|moment| at >= moment);
         let mut plan = Plan::NOTHING;
+        if come(self.says.by) && !self.rests(at, policy) {
+            return self.abort(pid, at, policy, plan);
+        }
         if come(self.up_by) {
             self.up_by = None;
             self.cause = details::Reason::NotReady;

@@ -136,7 +136,7 @@ impl Kernel {
         }
         match self.make_leaf() {
             Ok(leaf) => {
-                self.uncaged = false;
+                self.settings.uncaged = false;
                 // Not 0 where it could not be taken away after the service before.
                 let killed = leaf.killed_for_memory().unwrap_or(0);
                 self.set_cage(Some(Cage::Leaf {
@@ -166,14 +166,14 @@ impl Kernel {
     }
 
     fn do_without(&mut self, why: &io::Error) {
-        if !self.uncaged {
+        if !self.settings.uncaged {
             let name: [&OsStr; 2] = [OsStr::new("unable to make a cgroup for "), &self.directory];
             let line = Message::new(PROGRAM, "warning").pieces(&name).text(": ");
             let line = line.text(dt_os::reason(why));
             let line = line.text(": what it leaves behind is looked for instead");
             let _ = descriptor::write_all(descriptor::stderr(), &line.line());
         }
-        self.uncaged = true;
+        self.settings.uncaged = true;
         let _ = process::adopt_orphans();
         let _ = files::replace(&self.place, NAME, b"");
         self.set_cage(Some(Cage::Kin { whole: true }));

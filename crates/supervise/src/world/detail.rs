@@ -65,6 +65,7 @@ fn state(machine: &Machine, policy: &Policy) -> (State, Reason) {
                 if more { Reason::Signals } else { Reason::None },
             )
         }
+        (Process::Running { .. }, _) if machine.says.stopping => (State::Stopping, Reason::None),
         (Process::Running { .. }, _) if policy.tells_ready && !machine.ready => {
             (State::Starting, Reason::None)
         }

@@ -1,6 +1,6 @@
 //! Processes are made, and are on record before they are let go.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -10,12 +10,14 @@ use dt_os::clock::Moment;
 use dt_os::exec::Image;
 use dt_os::process::{self, Birth, ChildSignal, Launch, Pid};
 use dt_service::deaths::Role;
+use dt_service::details::Text;
 use dt_service::record::{LogRecord, Notice, What};
 use dt_service::{Record, names};
 
 use super::Kernel;
 use super::people::Person;
 use super::ready::ReadyPipe;
+use super::socket::{self, Socket};
 use crate::machine::{Machine, Outcome, PACE};
 use crate::state::{State, Unit};
 use crate::{PROGRAM, ledger, takeover};
@@ -29,6 +31,7 @@ impl Kernel {
         if file == names::RUN {
             self.prepare_cage();
         }
+        let environment = self.open_socket(whose, role);
         let pipe = self.descriptors(whose);
         let tells = self.settings.notification();
         let tells = tells.filter(|_| (whose, role) == (Unit::Main, Role::Run));
@@ -39,7 +42,10 @@ impl Kernel {
             .map(|(number, (_, end))| (end.as_fd(), *number));
         let descriptors: Vec<_> = pipe.into_iter().chain(say).collect();
         let descriptors = descriptors.as_slice();
-        let child = if file == names::RUN {
+        let child = if let Some(environment) = environment {
+            let image = Image::named(file, &[file], &environment)?;
+            self.launch(&image, file, descriptors)?
+        } else if file == names::RUN {
             self.launch(&self.run, file, descriptors)?
         } else if role == Role::Finish {
             let arguments = self.finish_arguments(&state.main);
@@ -57,6 +63,30 @@ impl Kernel {
         }
         self.record_start(state, whose, child.pid());
         child.open()
+    }
+
+    /// The environment of a `run` that is to say there how it is. Where there can be no
+    /// such socket that is told, and it has none.
+    fn open_socket(&mut self, whose: Unit, role: Role) -> Option<Vec<CString>> {
+        if (whose, role) != (Unit::Main, Role::Run) {
+            return None;
+        }
+        if !self.settings.has_socket() {
+            self.socket = None;
+            return None;
+        }
+        let opened = self.make_socket();
+        opened.inspect_err(|why| self.warn_of_socket(why)).ok()
+    }
+
+    /// What a service before it has said is not its own.
+    fn make_socket(&mut self) -> io::Result<Vec<CString>> {
+        let environment = socket::environment(&self.place, self.settings.known().watchdog)?;
+        match &mut self.socket {
+            Some(socket) if socket.is_in_place(&self.place) => socket.words = Text::EMPTY,
+            _ => self.socket = Some(Box::new(Socket::new(&self.place)?)),
+        }
+        Ok(environment)
     }
 
     /// A program in `control`, which is told the service's process, or `check`.

@@ -20,11 +20,20 @@ use crate::state::State;
 pub(super) struct Told {
     /// Of what it was written last, and how many problems there were.
     of: Option<(Machine, usize)>,
+    /// There are other words.
+    stale: bool,
     /// Since when the state is what it is, counted from the boot.
     state: Option<(details::State, Duration)>,
     ready: Option<Duration>,
     deaths: u32,
     last: Option<LastDeath>,
+}
+
+impl Told {
+    /// Has it written anew.
+    pub(super) fn forget(&mut self) {
+        self.stale = true;
+    }
 }
 
 impl Kernel {
@@ -96,7 +105,7 @@ impl Kernel {
         }
         // One that does not outlast this turn is nothing to tell.
         let passing = matches!(machine.process, Process::Starting { .. });
-        if passing || self.told.of == Some((*machine, problems)) {
+        if passing || (!self.told.stale && self.told.of == Some((*machine, problems))) {
             return;
         }
         let now = clock::since_boot();
@@ -117,12 +126,20 @@ impl Kernel {
                 .cage
                 .as_ref()
                 .map_or(details::Kept::Not, |cage| cage.kept()),
+            words: self.words(state),
             ..known
         };
         // Where it cannot be written, the status says so.
         if files::replace(&self.place, details::NAME, &details.encode()).is_ok() {
-            self.told.of = Some((*machine, problems));
+            (self.told.of, self.told.stale) = (Some((*machine, problems)), false);
         }
+    }
+
+    /// What the service says about itself, as long as it is there.
+    fn words(&self, state: &State) -> details::Text<128> {
+        let socket = self.socket.as_ref();
+        let socket = socket.filter(|_| matches!(state.main.process, Process::Running { .. }));
+        socket.map_or(details::Text::EMPTY, |socket| socket.words)
     }
 
     /// The service that `reason` is about, if any.

@@ -20,7 +20,7 @@ use dt_service::{Command, Want};
 use supervise::machine::{Event, Needs, Outcome, Policy, Process, Reason, Rest};
 
 use dt_settings::Letters;
-use machine::{DONE, FINISHING, FULL, LIMITED, OUTCOMES, STRANGER, hooked};
+use machine::{DONE, FINISHING, FULL, LIMITED, OUTCOMES, SAYS, SPEAKING, STRANGER, hooked};
 use reality::{EPOCH, End, Reality, World};
 
 /// How much time may pass before an event: none, half a pace, and ages.
@@ -67,6 +67,9 @@ fn possible(reality: &Reality) -> Vec<Event> {
         Event::Proven(STRANGER),
         Event::Doubted(STRANGER),
     ];
+    let says = SAYS.map(Event::Heard).into_iter();
+    let says = says.filter(|_| reality.policy.watchdog.is_some());
+    let rest = says.chain(rest);
     commands.chain(deaths).chain(beside).chain(rest).collect()
 }
 
@@ -155,6 +158,11 @@ fn nor_with_hooks_at_the_end() {
 #[test]
 fn nor_with_a_hook_instead_of_a_signal() {
     explore_so_far(with_hooks(b"kx"), 1200);
+}
+
+#[test]
+fn nor_with_a_service_that_speaks() {
+    explore_so_far(SPEAKING, 1500);
 }
 
 #[test]

@@ -477,6 +477,7 @@ impl Reality {
         let coming = |moment: Moment, span| if moment > at { EPOCH.plus(span) } else { EPOCH };
         let check = &mut machine.check;
         check.next = check.next.map(|next| coming(next, CHECK_PACE));
+        machine.says.by = machine.says.by.map(shift);
         let hook = machine.hooks.now.as_mut().map(|(_, now)| now);
         for now in hook.into_iter().chain(&mut check.now) {
             now.until = coming(now.until, PATIENCE);
