@@ -10,6 +10,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use dt_os::cgroup;
+use dt_service::deaths::{self, Ending};
 use dt_service::details::{Details, Kept, Reason, State};
 use dt_testkit::{Running, Suite, descendants_of_scratch, signal, until};
 use kit::Service;
@@ -19,6 +20,10 @@ struct Place(PathBuf);
 
 impl Place {
     /// None where this machine, or this user, has none; that is said.
+    #[expect(
+        clippy::print_stderr,
+        reason = "who reads the test's output wants to know"
+    )]
     fn new(test: &str) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -36,6 +41,19 @@ impl Place {
                 None
             }
         }
+    }
+
+    /// Whether the memory of those below is counted; that it is not is said.
+    #[expect(
+        clippy::print_stderr,
+        reason = "who reads the test's output wants to know"
+    )]
+    fn counts_memory(&self, test: &str) -> bool {
+        let counts = fs::write(self.0.join("cgroup.subtree_control"), "+memory");
+        if let Err(why) = &counts {
+            eprintln!("{test}: skipped, as memory is not counted in cgroups here: {why}");
+        }
+        counts.is_ok()
     }
 
     /// The services' cgroups.
@@ -293,6 +311,33 @@ fn a_service_that_has_lost_the_file_is_still_cleared_away() {
     service.scratch.file("d/may", "");
     service.until_count("run", 2);
     until("its cgroup is gone", || place.leaves().is_empty());
+}
+
+#[test]
+fn a_death_for_want_of_memory_is_on_record() {
+    let test = "a_death_for_want_of_memory";
+    let Some(place) = Place::new(test).filter(|place| place.counts_memory(test)) else {
+        return;
+    };
+    let hog = "cg=`cat supervise/cgroup`; echo 20000000 > $cg/memory.max
+test ! -e $cg/memory.swap.max || echo 0 > $cg/memory.swap.max
+test ! -e died || exec sleep 1000
+: > died; exec tail -c 200000000 /dev/zero";
+    let service = service(hog);
+    let _running = service.within(&place);
+    let deaths = || {
+        let file = fs::read(service.scratch.join("d/supervise/deaths")).unwrap_or_default();
+        deaths::read(&file)
+    };
+    until("it has died", || !deaths().is_empty());
+    let (_, death) = deaths()[0];
+    assert_eq!(death.ending, Ending::Signal(9));
+    assert!(death.out_of_memory, "{death:?}");
+    assert!((1..=20_000).contains(&death.peak_memory), "{death:?}");
+    // The next one is not called so.
+    signal(service.until_up().pid, "TERM");
+    until("it has died again", || deaths().len() > 1);
+    assert!(!deaths()[1].1.out_of_memory);
 }
 
 /// Without a cgroup.
