@@ -397,6 +397,23 @@ fn without_a_cgroup_a_killed_supervise_loses_who_has_left_the_session() {
     until("the rest is gone", || service.has_no_process());
 }
 
+/// The kill was sent to the children of supervise alone, of which it is none then.
+#[test]
+fn without_a_cgroup_timeout_kill_reaches_a_service_of_an_earlier_supervise() {
+    let service = service("trap '' TERM; echo run >> events; while :; do sleep 0.05; done");
+    service.scratch.file("d/timeout-kill", "100ms");
+    let mut first = start(&service, NOWHERE);
+    service.until_count("run", 1);
+    let pid = service.until_up().pid;
+    kill(&mut first);
+    let mut second = start(&service, NOWHERE);
+    service.until_there();
+    assert_eq!(service.until_up().pid, pid);
+    service.send("dx");
+    assert_eq!(second.wait(), 0);
+    assert!(service.has_no_process());
+}
+
 #[test]
 fn a_directory_that_is_no_cgroup_is_none() {
     let service = service("exec sleep 1000");

@@ -266,11 +266,12 @@ impl Kernel {
                 spared: Vec::new(),
             };
         }
+        let main = state.main.ended.map(|(pid, _)| pid);
         let beside = self.people.besides();
         let ours = [self.people.log.process, self.people.notify.process];
         let ours = ours.into_iter().chain(beside).flatten();
         Bounds {
-            session: state.main.ended.map(|(pid, _)| pid),
+            session: main.or(state.main.process.pid()),
             spared: ours.map(takeover::pid).chain(self.probe).collect(),
         }
     }

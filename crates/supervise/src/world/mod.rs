@@ -296,6 +296,10 @@ impl World for Kernel {
         if let Some(cage) = &self.cage {
             cage.send(&self.bounds(state), signal);
         }
+        // Where it lives it may have left, and it is not known by its kin.
+        if let Some(pid) = state.main.process.pid() {
+            drop(self.send(Unit::Main, pid, signal, false));
+        }
     }
 
     fn send(&mut self, _whose: Unit, to: Pid, signal: Signal, group: bool) -> io::Result<()> {

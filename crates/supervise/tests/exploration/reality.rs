@@ -431,9 +431,7 @@ impl Reality {
             Process::Clearing { .. } => {
                 assert!(self.rest, "nothing is left, and nobody has looked");
                 assert_eq!(self.alive, None, "lost sight of");
-                let until = machine
-                    .deadline_of_process()
-                    .expect("a wait without an end");
+                let until = machine.deadline_of_process().unwrap();
                 assert!(
                     until.since(at) <= Duration::from_secs(10),
                     "too long a wait"
