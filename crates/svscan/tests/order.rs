@@ -196,10 +196,6 @@ fn another_svscan_goes_on_in_the_same_order() {
 
 /// What is left in a cgroup is as good as a service.
 #[test]
-#[expect(
-    clippy::print_stdout,
-    reason = "who reads the test's output wants to know"
-)]
 fn a_supervise_that_is_killed_while_it_clears_away_comes_back() {
     if !ours() {
         return;
