@@ -12,7 +12,7 @@ use crate::codec::{Fields, Slot, time};
 
 mod more;
 
-pub use more::{Besides, Counts, Helper, LogRecord, More, Notice, What};
+pub use more::{Besides, Counts, Helper, LogRecord, More, Notice, Said, What};
 
 /// A process, as no later process of the same number can be taken for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -217,7 +217,7 @@ mod tests {
     fn no_moment_of_a_record_ends_at_32_bits() {
         let record = Record {
             since: ((1 << 62) + 10 + (1 << 32), 1),
-            since_boot: Duration::from_secs(3_155_760_000),
+            since_boot: Duration::from_hours(876_600),
             not_before: Duration::from_secs(1 << 33),
             ..RECORD
         };

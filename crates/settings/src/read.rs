@@ -44,6 +44,8 @@ pub struct Settings {
     pub notification_fd: Option<i32>,
     /// None: never.
     pub timeout_up: Option<Duration>,
+    /// None: never.
+    pub timeout_watchdog: Option<Duration>,
 }
 
 /// Letters of commands, and digits.
@@ -118,6 +120,7 @@ impl Default for Settings {
             max_death_tally: 100,
             notification_fd: None,
             timeout_up: None,
+            timeout_watchdog: None,
         }
     }
 }
@@ -185,6 +188,7 @@ impl Settings {
             Setting::MaxDeathTally => self.max_death_tally = value::tally(value)?,
             Setting::NotificationFd => self.notification_fd = Some(value::descriptor(value)?),
             Setting::TimeoutUp => self.timeout_up = value::timeout(value)?,
+            Setting::TimeoutWatchdog => self.timeout_watchdog = value::timeout(value)?,
             // No values.
             Setting::Run
             | Setting::Down

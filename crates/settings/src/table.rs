@@ -78,6 +78,7 @@ pub enum Setting {
     NotifySocket,
     Check,
     TimeoutUp,
+    TimeoutWatchdog,
     Dependencies,
     WaitsFor,
     Essential,
@@ -115,6 +116,7 @@ notification-fd|none|the descriptor on which the service says, with a newline, t
 flag-notify-socket|absent|the service gets NOTIFY_SOCKET, and says as with systemd that it is ready
 check|none|run until it exits 0, and the service is ready
 timeout-up|never|how long the service may take to get ready before it is stopped
+timeout-watchdog|never|how long the service may be silent on NOTIFY_SOCKET before it is killed
 dependencies.d|none|names of the services that must be ready before this one starts
 waits-for.d|none|names of the services that this one waits for, whether they succeed or not
 flag-essential|absent|the whole tree stops once this service has ended
@@ -127,7 +129,7 @@ notify|none|run at each change, with what has changed
 
 impl Setting {
     /// Every setting there is.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Run,
         Self::Down,
         Self::Log,
@@ -151,6 +153,7 @@ impl Setting {
         Self::NotifySocket,
         Self::Check,
         Self::TimeoutUp,
+        Self::TimeoutWatchdog,
         Self::Dependencies,
         Self::WaitsFor,
         Self::Essential,
@@ -171,7 +174,8 @@ impl Setting {
             | Self::RestartDelayMax
             | Self::StableAfter
             | Self::RetryAfter
-            | Self::TimeoutUp => Kind::Duration,
+            | Self::TimeoutUp
+            | Self::TimeoutWatchdog => Kind::Duration,
             Self::ReloadSignal => Kind::Signal,
             Self::DownSignal => Kind::Signals,
             Self::Restart => Kind::Restart,

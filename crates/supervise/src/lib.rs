@@ -127,6 +127,9 @@ fn go_on(dir: &OsStr, handed: Handed) -> Result<Option<Begun>, Fatal> {
     if let Some((reader, writer)) = handed.pipe {
         kernel.take_pipe(reader, writer);
     }
+    if let Some(socket) = handed.socket {
+        kernel.take_socket(socket);
+    }
     // None: it was to exit, and its service has died this instant.
     let Some((state, events)) = kernel.take_over(false).map_err(to_start)? else {
         return Ok(None);

@@ -6,11 +6,12 @@ use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_service::deaths::Role;
 use dt_service::details::Reason as Reasons;
-use dt_service::record::{Besides, Counts, Helper, LogRecord, More};
+use dt_service::record::{Besides, Counts, Helper, LogRecord, More, Said};
 use dt_service::{Incarnation, Record, Want};
 
 use crate::machine::{
     Beside, Check, Event, Hook, Hooks, LOOK, Machine, Outcome, Policy, Pressure, Process, Reason,
+    Rest, Says,
 };
 use crate::state::State;
 
@@ -94,7 +95,8 @@ pub fn noted(machine: &Machine, service: Option<Incarnation>) -> Noted {
         | Process::Down
         | Process::Starting { .. }
         | Process::Running { .. }
-        | Process::Doubtful { .. } => machine.not_before,
+        | Process::Doubtful { .. }
+        | Process::Clearing { .. } => machine.not_before,
     };
     let process = machine.process.pid();
     let same = |service: &Incarnation| Some(pid(*service)) == process;
@@ -188,6 +190,14 @@ pub fn more(state: &State, policy: &Policy, processes: &Processes) -> Option<Mor
         cause: main.cause,
         counts: counts(main),
         beside: besides(main, processes),
+        said: Said {
+            stopping: main.says.stopping,
+            every: main.says.every,
+            by: main
+                .says
+                .by
+                .map_or(Duration::ZERO, |by| by.since(Moment::default())),
+        },
         notices: state.notices.queue,
     })
 }
@@ -224,7 +234,7 @@ fn besides(main: &Machine, processes: &Processes) -> Besides {
 
 /// `machine` with what ran beside the service. What has gone meanwhile is as if it
 /// were there: its death is what follows.
-fn with_besides(machine: Machine, besides: &Besides) -> Machine {
+fn with_besides(machine: &Machine, besides: &Besides) -> Machine {
     let beside = |helper: Helper, live| Beside {
         pid: pid(helper.process),
         until: Moment::at(helper.until),
@@ -245,7 +255,7 @@ fn with_besides(machine: Machine, besides: &Besides) -> Machine {
             now: check.map(|helper| beside(helper, besides.check_live)),
             next: None,
         },
-        ..machine
+        ..*machine
     }
 }
 
@@ -269,7 +279,7 @@ fn counts(main: &Machine) -> Counts {
 }
 
 /// `machine` with what was counted.
-fn with_counts(machine: Machine, counts: &Counts) -> Machine {
+fn with_counts(machine: &Machine, counts: &Counts) -> Machine {
     let perhaps = |reading: Duration| (reading != Duration::ZERO).then_some(Moment::at(reading));
     let number = |pid: u32| Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX));
     Machine {
@@ -287,7 +297,7 @@ fn with_counts(machine: Machine, counts: &Counts) -> Machine {
             next: perhaps(counts.next),
             kill: perhaps(counts.kill),
         },
-        ..machine
+        ..*machine
     }
 }
 
@@ -318,7 +328,8 @@ pub fn resumed(
     let paused = record.paused;
     let goes_on = more.is_some_and(|more| more.up || more.role != Role::Run);
     // Who was to exit does not come back for nothing.
-    let goes_on = goes_on && (!record.leaving || policy.stop || policy.finish);
+    let more_to_do = policy.stop || policy.finish || policy.rest != Rest::Ignored;
+    let goes_on = goes_on && (!record.leaving || more_to_do);
     let mut event = Event::Boot;
     // What follows a death is not paced.
     let tidies = |more: &More| matches!(more.role, Role::Stop | Role::Finish);
@@ -360,7 +371,14 @@ pub fn resumed(
         ..Machine::new(record.want)
     };
     let machine = more.map_or(machine, |more| {
-        with_besides(with_counts(machine, &more.counts), &more.beside)
+        let machine = with_besides(&with_counts(&machine, &more.counts), &more.beside);
+        let by = more.said.by;
+        let says = Says {
+            stopping: more.said.stopping,
+            every: more.said.every,
+            by: (by != Duration::ZERO).then_some(Moment::at(by)),
+        };
+        Machine { says, ..machine }
     });
     Some((machine, event))
 }

@@ -7,8 +7,9 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileTypeExt;
 
 use dt_os::Errno;
 use dt_os::exec::Image;
@@ -40,6 +41,8 @@ pub(crate) struct Handed {
     pub(crate) pipe: Option<(File, File)>,
     /// The scan directory, where something in it is needed.
     pub(crate) scan: Option<Directory>,
+    /// The socket on which the service says how it is, where there is one.
+    pub(crate) socket: Option<File>,
 }
 
 /// What the arguments say; `None` where that is nothing.
@@ -64,15 +67,21 @@ const _: () = assert!(dt_service::record::More::VERSION == 2);
 fn handed(numbers: &OsStr) -> Option<Handed> {
     let numbers = numbers.to_str()?.split(',').map(str::parse::<RawFd>);
     let mut left = Vec::new();
+    let mut socket = None;
     for number in numbers {
-        left.push(descriptor::left_to_us(number.ok()?).ok()?);
+        let file = File::from(descriptor::left_to_us(number.ok()?).ok()?);
+        if file.metadata().ok()?.file_type().is_socket() {
+            socket = Some(file);
+        } else {
+            left.push(file);
+        }
     }
     let mut left = left.into_iter();
-    let mut file = || left.next().map(File::from);
+    let mut file = || left.next();
     let (lock, control, ok) = (file()?, file()?, file()?);
     // Three, and then two of the pipe, or one of the scan directory, or all of them.
     let pipe = if left.len() >= 2 {
-        left.next().map(File::from).zip(left.next().map(File::from))
+        left.next().zip(left.next())
     } else {
         None
     };
@@ -81,7 +90,8 @@ fn handed(numbers: &OsStr) -> Option<Handed> {
         control,
         ok,
         pipe,
-        scan: left.next().map(Directory::from),
+        scan: left.next().map(|file| Directory::from(OwnedFd::from(file))),
+        socket,
     })
 }
 

@@ -7,39 +7,20 @@
 #[expect(dead_code, reason = "others of these tests use it all")]
 mod kit;
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, symlink};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use dt_os::clock::Moment;
-use dt_os::descriptor;
-use dt_os::file::How;
 use dt_service::{Incarnation, Record, Status, Want};
 use dt_testkit::{Running, Suite, signal, skipped_without_strace, until, until_some};
-use kit::Service;
+use kit::points::{self, Point, say, tell};
+use kit::{Service, copies};
 
 /// Notes each copy, and lives on as one process.
 const RUN: &str = "echo $$ >> log; exec sleep 1000";
-
-/// The living processes of the service in `service`'s scratch directory: those
-/// that are in the directory and are no supervise.
-fn copies(service: &Service) -> Vec<u32> {
-    let directory = service.scratch.join("d");
-    let pids = fs::read_dir("/proc").unwrap();
-    let pids = pids.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-    let mut copies: Vec<u32> = pids
-        .filter(|pid: &u32| {
-            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == directory)
-                && fs::read(format!("/proc/{pid}/comm")).is_ok_and(|name| name != b"supervise\n")
-        })
-        .collect();
-    copies.sort_unstable();
-    copies
-}
 
 fn kill(running: &mut Running) {
     running.signal("KILL");
@@ -319,9 +300,6 @@ fn random_kills_leave_one_copy() {
     assert_eq!(copies(&service), []);
 }
 
-/// How many runs go on at a time; most of the time they wait for the next start.
-const AT_A_TIME: usize = 8;
-
 /// How many kills the ordinary test makes.
 const SOME: usize = 16;
 
@@ -331,75 +309,18 @@ fn a_kill_at_any_system_call_leaves_one_copy() {
     if Suite::under_test().is_original() || skipped_without_strace(NAME) {
         return;
     }
-    let all = std::env::var_os("DAEMONTOOLS_KILL_POINTS").is_some_and(|value| value == "all");
-    let mut points = calls();
-    let step = if all { 1 } else { points.len() / SOME };
-    // Others each time.
-    let from = Moment::now().since(Moment::default()).subsec_micros() as usize % step;
-    points = points.into_iter().skip(from).step_by(step).collect();
-    let next = AtomicUsize::new(0);
-    let killed = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
-            scope.spawn(|| {
-                while let Some((call, number)) = points.get(next.fetch_add(1, Relaxed)) {
-                    killed.fetch_add(usize::from(kill_at(call, *number)), Relaxed);
-                }
-            });
-        }
+    let service = Service::new(RUN);
+    let points = points::calls(&service, |running| {
+        assert!(!is_killed_on_its_way(&service, running));
     });
-    let killed = killed.into_inner();
+    let points = points::some(points, SOME);
+    let killed = points::each(&points, kill_at);
     say(&format!(
         "{NAME}: {killed} kills at {} points",
         points.len()
     ));
     // Not each run makes each call as often.
     assert!(killed * 2 > points.len(), "only {killed} kills");
-}
-
-#[expect(clippy::print_stderr, reason = "says what was done")]
-fn say(line: &str) {
-    eprintln!("{line}");
-}
-
-/// A supervise that is traced, and is our child all the same.
-fn traced(service: &Service, how: &[&str]) -> Running {
-    let mut command = Command::new("strace");
-    command
-        .arg("-D")
-        .args(how)
-        .arg(Suite::under_test().program("supervise"))
-        .arg("d")
-        .current_dir(service.scratch.path())
-        .stderr(Stdio::null());
-    Running::start(&mut command, &service.scratch)
-}
-
-/// Each call that a supervise makes on its way through a start, a restart and a
-/// stop, as the first, second, third of its name.
-fn calls() -> Vec<(String, usize)> {
-    let service = Service::new(RUN);
-    let trace = service.scratch.join("trace");
-    let mut running = traced(&service, &["-o", trace.to_str().unwrap()]);
-    assert!(!is_killed_on_its_way(&service, &mut running));
-    until("the trace is whole", || {
-        fs::read_to_string(&trace).is_ok_and(|text| text.contains("+++ exited"))
-    });
-    let text = fs::read_to_string(&trace).unwrap();
-    let mut counts = HashMap::new();
-    let names = text
-        .lines()
-        .filter_map(|line| Some(line.split_once('(')?.0));
-    let names = names.filter(|name| {
-        name.bytes()
-            .all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
-    });
-    let calls = names.map(|name| {
-        let count = counts.entry(name.to_owned()).or_insert(0);
-        *count += 1;
-        (name.to_owned(), *count)
-    });
-    calls.collect()
 }
 
 /// Starts, starts again and stops the service; gives whether supervise was killed.
@@ -415,12 +336,10 @@ fn is_killed_on_its_way(service: &Service, running: &mut Running) -> bool {
         }
 }
 
-/// Kills supervise when it makes `call` for the `number`th time. Gives whether that
-/// happened.
-fn kill_at(call: &str, number: usize) -> bool {
+/// Kills supervise when it makes this call. Gives whether that happened.
+fn kill_at(point: &Point) -> bool {
     let service = Service::new(RUN);
-    let inject = format!("inject={call}:signal=KILL:when={number}");
-    let mut running = traced(&service, &["-o", "/dev/null", "-e", &inject]);
+    let mut running = points::killed_at(&service, point);
     if !is_killed_on_its_way(&service, &mut running) {
         return false;
     }
@@ -430,7 +349,7 @@ fn kill_at(call: &str, number: usize) -> bool {
     if stopped {
         service.send("u");
     }
-    let context = format!("{call} {number}");
+    let context = format!("{point:?}");
     let status: Status = service.until_up();
     until(&context, || {
         let copies = copies(&service);
@@ -452,12 +371,6 @@ fn until_up_or_killed(service: &Service, running: &mut Running, times: usize) ->
         let up = service.words("log").len() >= times && !copies(service).is_empty();
         (killed || up).then_some(killed)
     })
-}
-
-/// Sends commands to a supervise that may be dead.
-fn tell(service: &Service, commands: &[u8]) {
-    let control = How::WRITE.open(service.scratch.join("d/supervise/control"));
-    let _ = control.and_then(|control| descriptor::write_all(&control, commands));
 }
 
 /// Whether the stop had been noted when supervise was killed.

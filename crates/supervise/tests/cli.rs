@@ -2,6 +2,7 @@
 //! processes. `DAEMONTOOLS_UNDER_TEST=/usr/bin` runs the original.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+#[expect(dead_code, reason = "others of these tests use it all")]
 mod kit;
 
 use std::ffi::{OsStr, OsString};

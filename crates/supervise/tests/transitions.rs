@@ -8,9 +8,13 @@ use std::time::Duration;
 use dt_os::clock::Moment;
 use dt_service::deaths::Role;
 use dt_service::{Command, Want};
-use supervise::machine::{Action, Event, Machine, Needs, Outcome, Policy, Process, Reason};
+use supervise::machine::{
+    Action, Event, Heard, Machine, Needs, Outcome, Phase, Policy, Process, Reason, Rest, Says,
+};
 
-use machine::{CHECK, DONE, FINISHING, FULL, HOOK, LIMITED, OURS, OUTCOMES, STRANGER, hooked};
+use machine::{
+    CHECK, DONE, FINISHING, FULL, HOOK, LIMITED, OURS, OUTCOMES, SAYS, SPEAKING, STRANGER, hooked,
+};
 
 /// The moment at which every event of the page happens.
 const NOW: Moment = Moment::at(Duration::from_secs(1000));
@@ -31,6 +35,10 @@ fn events(policy: &Policy) -> Vec<Event> {
         Event::Died(CHECK, Outcome::Exited(1)),
     ];
     let beside = beside.into_iter().filter(|_| policy.check);
+    let left = [Event::Left, Event::Empty, Event::Stirred];
+    let left = left.into_iter().filter(|_| policy.rest != Rest::Ignored);
+    let says = SAYS.map(Event::Heard).into_iter();
+    let says = says.filter(|_| policy.watchdog.is_some());
     let rest = [
         Event::Died(STRANGER, DONE),
         Event::Proven(OURS),
@@ -49,6 +57,8 @@ fn events(policy: &Policy) -> Vec<Event> {
         .chain(before)
         .chain(deaths)
         .chain(beside)
+        .chain(left)
+        .chain(says)
         .chain(rest)
         .collect()
 }
@@ -56,6 +66,7 @@ fn events(policy: &Policy) -> Vec<Event> {
 fn event_name(event: Event) -> String {
     match event {
         Event::Control(command) => char::from(command.byte()).to_string(),
+        Event::Heard(heard) => said(&heard).to_owned(),
         Event::Beside(role, _) => format!("Started({})", role.word()),
         Event::BesideFailed(role) => format!("StartFailed({})", role.word()),
         Event::Died(pid, how) if [HOOK, CHECK].contains(&pid) => {
@@ -76,6 +87,9 @@ fn event_name(event: Event) -> String {
         | Event::Probed
         | Event::Ready
         | Event::Neighbours
+        | Event::Empty
+        | Event::Left
+        | Event::Stirred
         | Event::Due) => {
             format!("{other:?}")
         }
@@ -88,6 +102,9 @@ fn action_name(action: Action) -> String {
         Action::SendGroup(_, signal) => {
             format!("group {}", signal.as_str().trim_start_matches("SIG"))
         }
+        Action::SendRest(signal) => {
+            format!("rest {}", signal.as_str().trim_start_matches("SIG"))
+        }
         Action::Examine(_) => "Examine".to_owned(),
         Action::Start(Role::Run) => "Start".to_owned(),
         Action::Start(role) => format!("Start({})", role.word()),
@@ -97,6 +114,7 @@ fn action_name(action: Action) -> String {
         | Action::Announce
         | Action::Probe
         | Action::Replace
+        | Action::Sweep
         | Action::Quit) => {
             format!("{other:?}")
         }
@@ -125,6 +143,11 @@ fn state_name(state: &Machine) -> String {
         Process::Doubtful { until, paused, .. } => {
             let paused = if paused { " paused" } else { "" };
             format!("Doubtful {:.2}s{paused}", seconds(until))
+        }
+        Process::Clearing { due, look } => {
+            let due = if due { " and due" } else { "" };
+            let look = look.map(|look| format!(" look in {:.2}s", seconds(look)));
+            format!("Clearing{due}{}", look.unwrap_or_default())
         }
     };
     match state.want {
@@ -160,6 +183,15 @@ fn state_name(state: &Machine) -> String {
             let _ = write!(name, " check in {:.2}s", seconds(next));
         }
         (None, None) => {}
+    }
+    if state.says.stopping {
+        name.push_str(" by itself");
+    }
+    if let Some(by) = state.says.by {
+        let _ = write!(name, " silent for {:.2}s", seconds(by));
+    }
+    if let Some(by) = state.up_by {
+        let _ = write!(name, " ready in {:.2}s", seconds(by));
     }
     if state.ready {
         name.push_str(" ready");
@@ -304,6 +336,50 @@ fn states_at_the_limit() -> Vec<Machine> {
     vec![up, failed]
 }
 
+fn said(heard: &Heard) -> &'static str {
+    match heard.phase {
+        Some(Phase::Ready) => "READY",
+        Some(Phase::Reloading) => "RELOADING",
+        Some(Phase::Stopping) => "STOPPING",
+        None if heard.alive => "WATCHDOG",
+        None if heard.trigger => "WATCHDOG!",
+        None if heard.every.is_some() => "EVERY",
+        None => "EXTEND",
+    }
+}
+
+fn states_that_speak() -> Vec<Machine> {
+    let running = Machine {
+        process: Process::Running {
+            pid: OURS,
+            paused: false,
+        },
+        up: true,
+        not_before: NOW,
+        up_by: Some(NOW.plus(Duration::from_secs(30))),
+        ..Machine::new(Want::Up)
+    };
+    let after = |machine: Machine, event| machine.step(event, NOW, &SPEAKING).0;
+    let says = |machine, heard| after(machine, Event::Heard(heard));
+    let ready = says(running, SAYS[0]);
+    let silent = Machine {
+        says: Says {
+            by: Some(NOW),
+            ..ready.says
+        },
+        ..ready
+    };
+    vec![
+        running,
+        ready,
+        silent,
+        after(silent, Event::Due),
+        says(ready, SAYS[1]),
+        says(ready, SAYS[2]),
+        after(ready, Event::Control(Command::Down)),
+    ]
+}
+
 fn states_with_hooks() -> Vec<Machine> {
     let policy = hooked();
     let running = Machine {
@@ -344,8 +420,38 @@ fn makes_sense(state: &Machine) -> bool {
         Process::Waiting { .. } | Process::Starting { .. } => {
             state.want != Want::Down || matches!(state.role, Role::Stop | Role::Finish)
         }
-        Process::Running { .. } | Process::Doubtful { .. } => true,
+        Process::Running { .. } | Process::Doubtful { .. } | Process::Clearing { .. } => true,
     }
+}
+
+/// What is left of a service that has died, in each way that it may have been looked at.
+fn states_with_leftovers(policy: &Policy) -> Vec<Machine> {
+    let running = Machine {
+        process: Process::Running {
+            pid: OURS,
+            paused: false,
+        },
+        up: true,
+        not_before: NOW,
+        ..Machine::new(Want::Up)
+    };
+    let after = |machine: Machine, event| machine.step(event, NOW, policy).0;
+    let told = |machine, command| after(machine, Event::Control(command));
+    let died = after(running, Event::Died(OURS, DONE));
+    let left = after(died, Event::Left);
+    let pressed = after(told(running, Command::Down), Event::Died(OURS, DONE));
+    let begun = after(Machine::new(Want::Up), Event::Boot);
+    vec![
+        running,
+        died,
+        left,
+        told(left, Command::Down),
+        told(left, Command::Exit),
+        after(pressed, Event::Left),
+        begun,
+        told(begun, Command::Down),
+        after(Machine::new(Want::Down), Event::Boot),
+    ]
 }
 
 fn page() -> String {
@@ -370,6 +476,21 @@ fn page() -> String {
     add_states(&mut page, states_at_the_limit(), &LIMITED);
     page.push_str("\n# With check, and control/t, d, u and k.\n");
     add_states(&mut page, states_with_hooks(), &hooked());
+    let clearing = Policy {
+        rest: Rest::Told,
+        ..FINISHING
+    };
+    page.push_str("\n# With a cgroup, finish and stop, and a kill 0.51 s after TERM.\n");
+    add_states(&mut page, states_with_leftovers(&clearing), &clearing);
+    let looking = Policy {
+        plain: false,
+        rest: Rest::Looked,
+        ..Policy::PLAIN
+    };
+    page.push_str("\n# The same where what is left has to be looked for, with nothing else.\n");
+    add_states(&mut page, states_with_leftovers(&looking), &looking);
+    page.push_str("\n# With a socket, a watchdog of 0.51 s, and a minute to get ready.\n");
+    add_states(&mut page, states_that_speak(), &SPEAKING);
     page.push_str("\n# While a service that is needed is not ready.\n");
     let unmet = Policy {
         needs: Needs::Unmet,

@@ -209,6 +209,7 @@ const COMPANY: &[(Setting, &[Setting])] = &[
     (Setting::FinishAsRunit, &[Setting::Finish]),
     (Setting::TimeoutFinish, &[Setting::Finish]),
     (Setting::StableAfter, &[Setting::RestartDelayMax]),
+    (Setting::TimeoutWatchdog, &[Setting::NotifySocket]),
     (
         Setting::TimeoutUp,
         &[

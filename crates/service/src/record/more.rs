@@ -26,6 +26,8 @@ pub struct More {
     pub counts: Counts,
     /// The programs in `control`, and `check`.
     pub beside: Besides,
+    /// What the service has said of itself.
+    pub said: Said,
     /// What it is to be told next, in order; after the first `None` there is
     /// nothing.
     pub notices: [Option<Notice>; More::NOTICES],
@@ -75,6 +77,17 @@ pub struct Besides {
 impl Besides {
     /// Programs in `control` that wait at the most.
     pub const HOOKS: usize = 16;
+}
+
+/// What a service has said of itself, and when it is to be heard of again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Said {
+    /// It says that it is ending.
+    pub stopping: bool,
+    /// From one sign of life to the next at the most, where it has said so.
+    pub every: Option<Duration>,
+    /// When the next one is due; zero is never.
+    pub by: Duration,
 }
 
 /// A log's share of the record; its fields mean what those of [`Record`] do.
@@ -189,6 +202,11 @@ impl More {
             check: None,
             check_live: false,
         },
+        said: Said {
+            stopping: false,
+            every: None,
+            by: Duration::ZERO,
+        },
         notices: [None; Self::NOTICES],
     };
 
@@ -222,6 +240,10 @@ impl More {
         let unused = self.notices.iter().filter(|notice| notice.is_none());
         unused.for_each(|_| slot.put(&[0; NOTICE_BYTES]));
         put_besides(&mut slot, &self.beside);
+        let said = &self.said;
+        slot.put(&[u8::from(said.stopping), u8::from(said.every.is_some())]);
+        slot.put(&time(said.every.unwrap_or_default()));
+        slot.put(&time(said.by));
         slot.sealed()
     }
 
@@ -252,6 +274,13 @@ impl More {
             *place = what.map(|what| Notice { role, what, pid });
         }
         more.beside = take_besides(&mut fields)?;
+        let [stopping, given] = fields.take()?;
+        let (every, by) = (fields.time()?, fields.time()?);
+        more.said = Said {
+            stopping: stopping != 0,
+            every: (given != 0).then_some(every),
+            by,
+        };
         Some((number, record, more))
     }
 }
@@ -471,6 +500,11 @@ mod tests {
                     until: Duration::from_nanos(30),
                 }),
                 check_live: true,
+            },
+            said: Said {
+                stopping: true,
+                every: Some(Duration::from_nanos(31)),
+                by: Duration::from_nanos(32),
             },
             notices,
         }

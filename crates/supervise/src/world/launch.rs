@@ -1,6 +1,6 @@
 //! Processes are made, and are on record before they are let go.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -10,12 +10,14 @@ use dt_os::clock::Moment;
 use dt_os::exec::Image;
 use dt_os::process::{self, Birth, ChildSignal, Launch, Pid};
 use dt_service::deaths::Role;
+use dt_service::details::Text;
 use dt_service::record::{LogRecord, Notice, What};
 use dt_service::{Record, names};
 
 use super::Kernel;
 use super::people::Person;
 use super::ready::ReadyPipe;
+use super::socket::{self, Socket};
 use crate::machine::{Machine, Outcome, PACE};
 use crate::state::{State, Unit};
 use crate::{PROGRAM, ledger, takeover};
@@ -25,6 +27,11 @@ impl Kernel {
         if role.is_beside() {
             return self.start_beside(state, role);
         }
+        let file = program(whose, role);
+        if file == names::RUN {
+            self.prepare_cage();
+        }
+        let environment = self.open_socket(whose, role);
         let pipe = self.descriptors(whose);
         let tells = self.settings.notification();
         let tells = tells.filter(|_| (whose, role) == (Unit::Main, Role::Run));
@@ -35,8 +42,10 @@ impl Kernel {
             .map(|(number, (_, end))| (end.as_fd(), *number));
         let descriptors: Vec<_> = pipe.into_iter().chain(say).collect();
         let descriptors = descriptors.as_slice();
-        let file = program(whose, role);
-        let child = if file == names::RUN {
+        let child = if let Some(environment) = environment {
+            let image = Image::named(file, &[file], &environment)?;
+            self.launch(&image, file, descriptors)?
+        } else if file == names::RUN {
             self.launch(&self.run, file, descriptors)?
         } else if role == Role::Finish {
             let arguments = self.finish_arguments(&state.main);
@@ -46,11 +55,38 @@ impl Kernel {
             let image = Image::inheriting(file, &[file])?;
             self.launch(&image, file, descriptors)?
         };
+        if file == names::RUN {
+            self.put_in_cage(child.pid());
+        }
         if whose == Unit::Main {
             self.ready = ready.map(|(_, (ours, _))| ours);
         }
         self.record_start(state, whose, child.pid());
         child.open()
+    }
+
+    /// The environment of a `run` that is to say there how it is. Where there can be no
+    /// such socket that is told, and it has none.
+    fn open_socket(&mut self, whose: Unit, role: Role) -> Option<Vec<CString>> {
+        if (whose, role) != (Unit::Main, Role::Run) {
+            return None;
+        }
+        if !self.settings.has_socket() {
+            self.socket = None;
+            return None;
+        }
+        let opened = self.make_socket();
+        opened.inspect_err(|why| self.warn_of_socket(why)).ok()
+    }
+
+    /// What a service before it has said is not its own.
+    fn make_socket(&mut self) -> io::Result<Vec<CString>> {
+        let environment = socket::environment(&self.place, self.settings.known().watchdog)?;
+        match &mut self.socket {
+            Some(socket) if socket.is_in_place(&self.place) => socket.words = Text::EMPTY,
+            _ => self.socket = Some(Box::new(Socket::new(&self.place)?)),
+        }
+        Ok(environment)
     }
 
     /// A program in `control`, which is told the service's process, or `check`.
@@ -166,6 +202,7 @@ impl Kernel {
         descriptors: &[(BorrowedFd<'_>, i32)],
     ) -> io::Result<process::Gated> {
         let name = file.trim_start_matches("./");
+        let kept = file == names::RUN && self.is_kept_by_session();
         let excuse = Message::new(PROGRAM, "fatal").text("unable to start ");
         let excuse = excuse.pieces(&[&self.directory, "/".as_ref(), name.as_ref()]);
         let launch = Launch {
@@ -179,7 +216,7 @@ impl Kernel {
         };
         launch.start_gated_as(&Birth {
             not_held: &self.home.locks(),
-            session: self.settings.own_session(),
+            session: self.settings.own_session() || kept,
             caught: self.signals.caught(),
             files: &[],
         })
@@ -213,7 +250,7 @@ impl Kernel {
     }
 
     /// The last component of the directory's name, or that of where we are.
-    fn name(&self) -> OsString {
+    pub(super) fn name(&self) -> OsString {
         let own = Path::new(&self.directory).file_name().map(OsStr::to_owned);
         let here = || {
             std::env::current_dir()

@@ -24,20 +24,23 @@ use crate::directory::Directory;
 use crate::files::{self, Control};
 use crate::home::Home;
 use crate::ledger::Ledger;
-use crate::machine::{Event, LOOK, Outcome, Policy, Process, Reason};
+use crate::machine::{Event, Heard, LOOK, Outcome, Policy, Process, Reason};
 use crate::neighbours::Neighbours;
 use crate::runtime::{Ready, Reaped, World};
 use crate::signals::Signals;
 use crate::state::{State, Unit};
 use crate::upgrade;
 use crate::word;
+use cage::Cage;
 use deaths::Deaths;
 use people::People;
 use pipe::LogPipe;
 use ready::ReadyPipe;
+use socket::Socket;
 use status::Bytes;
 use tell::Told;
 
+mod cage;
 mod deaths;
 mod detail;
 mod house;
@@ -47,6 +50,7 @@ mod pipe;
 mod ready;
 mod record;
 mod resume;
+mod socket;
 mod status;
 mod tell;
 mod words;
@@ -80,7 +84,12 @@ pub(crate) struct Kernel {
     log: Option<LogPipe>,
     /// On which the service is to say that it is ready, as long as it has not.
     ready: Option<ReadyPipe>,
+    /// On which it says how it is, where its directory asks for that.
+    socket: Option<Box<Socket>>,
     deaths: Deaths,
+    /// What keeps the service together with all that it starts, as long as any of that
+    /// may live.
+    cage: Option<Box<Cage>>,
     told: Told,
     /// What only the start has needed was given back.
     lean: bool,
@@ -127,7 +136,9 @@ impl Kernel {
             people: People::new(),
             log: None,
             ready: None,
+            socket: None,
             deaths: Deaths::default(),
+            cage: None,
             told: Told::default(),
             lean: false,
             written: None,
@@ -151,6 +162,13 @@ impl Kernel {
     /// Leaves word of what came of the wish to become what is installed now.
     pub(crate) fn leave_word(&self, refusal: Option<&str>) {
         word::leave(&self.place, refusal);
+    }
+
+    /// Goes on with the socket as the program before us has left it.
+    pub(crate) fn take_socket(&mut self, socket: File) {
+        if self.settings.has_socket() {
+            self.socket = Some(Box::new(Socket::left(socket.into(), &self.place)));
+        }
     }
 
     /// Goes on with the log's pipe as the program before us has left it.
@@ -177,6 +195,17 @@ impl Kernel {
             neighbours.fetch();
         }
         true
+    }
+
+    /// What the service says of itself. Other words are told of as well.
+    #[inline(never)]
+    fn listen(&mut self) -> Option<Heard> {
+        let service = self.people.main.process;
+        let (heard, other) = self.socket.as_mut()?.hear(service)?;
+        if other {
+            self.told.forget();
+        }
+        Some(heard)
     }
 
     /// Whether the service has said that it is ready; after that, and after its end,
@@ -259,6 +288,20 @@ impl World for Kernel {
         warn(PROGRAM, &what, why);
     }
 
+    fn sweep(&mut self, state: &State) -> bool {
+        self.sweep_cage(state)
+    }
+
+    fn send_rest(&mut self, state: &State, signal: Signal) {
+        if let Some(cage) = &self.cage {
+            cage.send(&self.bounds(state), signal);
+        }
+        // Where it lives it may have left, and it is not known by its kin.
+        if let Some(pid) = state.main.process.pid() {
+            drop(self.send(Unit::Main, pid, signal, false));
+        }
+    }
+
     fn send(&mut self, _whose: Unit, to: Pid, signal: Signal, group: bool) -> io::Result<()> {
         if group {
             return process::send_group(to, signal);
@@ -297,7 +340,11 @@ impl World for Kernel {
         self.settings.forget();
         let look = self.people.must_be_looked_at() || self.owed.is_some();
         let look = look.then(|| Moment::now().plus(LOOK));
-        let deadline = deadline.into_iter().chain(look).min();
+        let socket = self.socket.as_ref().map(|socket| socket.watched());
+        let rests = socket
+            .as_ref()
+            .and_then(|socket| socket.as_ref().err().copied());
+        let deadline = deadline.into_iter().chain(look).chain(rests).min();
         let neighbours = self.settings.known_neighbours();
         let [main, log, notify, hook, check] = self.people.watched();
         let watched = [
@@ -310,8 +357,26 @@ impl World for Kernel {
             check,
             self.ready.as_ref().map(AsFd::as_fd),
             neighbours.and_then(Neighbours::watched),
+            socket.and_then(Result::ok),
         ];
-        let watched = watched.map(|fd| fd.map(|fd| (fd, Interest::Readable)));
+        let readable = |fd: Option<_>| fd.map(|fd| (fd, Interest::Readable));
+        let cage = self.cage.as_ref();
+        let rest = cage.and_then(|cage| Some((cage.watched()?, Interest::Urgent)));
+        let [
+            signal,
+            control,
+            main,
+            log,
+            notify,
+            hook,
+            check,
+            ready,
+            around,
+            says,
+        ] = watched.map(readable);
+        let all = [
+            signal, control, main, log, notify, hook, check, ready, around, says, rest,
+        ];
         let Ok(
             [
                 signal,
@@ -323,8 +388,10 @@ impl World for Kernel {
                 check,
                 ready,
                 around,
+                says,
+                rest,
             ],
-        ) = wait::until_ready(watched, deadline)
+        ) = wait::until_ready(all, deadline)
         else {
             // The kernel is out of memory. Looking everywhere is always right.
             std::thread::sleep(BREATH);
@@ -333,7 +400,9 @@ impl World for Kernel {
                 control: true,
                 told: &[],
                 ready: false,
+                heard: None,
                 neighbours: true,
+                rest: true,
             };
         };
         // Before the children are looked at: the signal of one that dies in
@@ -347,7 +416,9 @@ impl World for Kernel {
             control: control || self.homeless.is_some(),
             told,
             ready: ready && self.hear(),
+            heard: if says { self.listen() } else { None },
             neighbours: around && self.look_around(),
+            rest,
         }
     }
 
@@ -403,6 +474,7 @@ impl World for Kernel {
         kept.extend(pipe.map(AsFd::as_fd));
         let neighbours = self.settings.known_neighbours();
         kept.extend(neighbours.map(|neighbours| neighbours.scan().as_fd()));
+        kept.extend(self.socket.as_ref().map(|socket| socket.fd()));
         let why = upgrade::become_installed(&self.directory, self.ledger.version(), &kept);
         self.warn_of_upgrade(&why);
     }

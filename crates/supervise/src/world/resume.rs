@@ -10,6 +10,7 @@ use dt_service::{Incarnation, Want};
 use super::people::Person;
 use super::pipe::LogPipe;
 use super::ready::ReadyPipe;
+use super::socket::Socket;
 use super::{Begun, Kernel};
 use crate::machine::{Event, Machine, Process};
 use crate::state::{State, Unit};
@@ -40,6 +41,9 @@ impl Kernel {
         if !takeover::is_of_this_boot(&record, self.ledger.boot, clock::since_boot()) {
             return Ok(None);
         }
+        if more.is_some() || self.settings.wants_cage() {
+            self.find_cage();
+        }
         let now = Moment::now();
         let (fate, mut main) = Person::find(record.service);
         main.remember(fate, record.since, record.since_boot);
@@ -56,6 +60,9 @@ impl Kernel {
         {
             self.ready = ReadyPipe::find(service, number).ok();
         }
+        if self.settings.has_socket() && self.socket.is_none() && fate == takeover::Fate::Lives {
+            self.socket = Socket::new(&self.place).map(Box::new).ok();
+        }
         if let Some((Process::Doubtful { pid, .. }, _)) =
             resumed.map(|(machine, event)| (machine.process, event))
         {
@@ -68,7 +75,7 @@ impl Kernel {
         let Some((machine, event)) = resumed else {
             return match log {
                 None => Ok(None),
-                Some(_) => self.begin_beside(log, down),
+                Some(log) => self.begin_beside(&log, down),
             };
         };
         let mut state = State::new(machine);
@@ -86,12 +93,12 @@ impl Kernel {
     }
 
     /// The service begins anew, with a log that goes on.
-    fn begin_beside(&mut self, log: Option<Machine>, down: bool) -> io::Result<Option<Begun>> {
+    fn begin_beside(&mut self, log: &Machine, down: bool) -> io::Result<Option<Begun>> {
         let want = if down { Want::Down } else { Want::Up };
         let (mut state, events) = self.begin(want)?;
-        state.log = log.map(|log| Machine {
+        state.log = Some(Machine {
             leaving: false,
-            ..log
+            ..*log
         });
         Ok(Some((state, events)))
     }

@@ -9,6 +9,7 @@ use dt_os::usage::Dead;
 use dt_service::deaths::{Death, Ending, Role};
 use dt_service::details::{self, LastDeath};
 
+use super::cage::Cage;
 use super::{Kernel, detail, people};
 use crate::files;
 use crate::machine::{Machine, Outcome, Process};
@@ -19,11 +20,20 @@ use crate::state::State;
 pub(super) struct Told {
     /// Of what it was written last, and how many problems there were.
     of: Option<(Machine, usize)>,
+    /// There are other words.
+    stale: bool,
     /// Since when the state is what it is, counted from the boot.
     state: Option<(details::State, Duration)>,
     ready: Option<Duration>,
     deaths: u32,
     last: Option<LastDeath>,
+}
+
+impl Told {
+    /// Has it written anew.
+    pub(super) fn forget(&mut self) {
+        self.stale = true;
+    }
 }
 
 impl Kernel {
@@ -32,6 +42,8 @@ impl Kernel {
         let Some(person) = self.people.of(pid) else {
             return;
         };
+        // Of all that it has started, where the kernel counts that.
+        let (out_of_memory, most) = self.memory_of(pid);
         let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
         let ending = match how {
             Outcome::Exited(code) => Ending::Code(byte(code)),
@@ -47,8 +59,8 @@ impl Kernel {
             role: person.role,
             ending,
             core_dumped: dead.is_some_and(|dead| dead.core_dumped),
-            out_of_memory: false,
-            peak_memory: dead.map_or(0, |dead| dead.peak_memory),
+            out_of_memory,
+            peak_memory: most.or(dead.map(|dead| dead.peak_memory)).unwrap_or(0),
             user_time: cost.user,
             system_time: cost.system,
         };
@@ -71,6 +83,15 @@ impl Kernel {
         let _ = self.deaths.note(&self.place, &death, capacity);
     }
 
+    /// Of a `run` that has died: whether the kernel has killed for want of memory, and
+    /// the most memory there was.
+    fn memory_of(&self, pid: Pid) -> (bool, Option<u64>) {
+        let run = self.people.of(pid);
+        let run = run.is_some_and(|person| person.role == Role::Run);
+        let cage = self.cage.as_deref().filter(|_| run);
+        cage.map_or((false, None), Cage::account)
+    }
+
     /// Writes the file `details`, where there is anything to say and it has changed.
     pub(super) fn tell_details(&mut self, state: &State) {
         let machine = &state.main;
@@ -84,7 +105,7 @@ impl Kernel {
         }
         // One that does not outlast this turn is nothing to tell.
         let passing = matches!(machine.process, Process::Starting { .. });
-        if passing || self.told.of == Some((*machine, problems)) {
+        if passing || (!self.told.stale && self.told.of == Some((*machine, problems))) {
             return;
         }
         let now = clock::since_boot();
@@ -101,12 +122,24 @@ impl Kernel {
             problems: u32::try_from(problems).unwrap_or(u32::MAX),
             last_death: self.told.last,
             about: self.about(known.reason),
+            kept: self
+                .cage
+                .as_ref()
+                .map_or(details::Kept::Not, |cage| cage.kept()),
+            words: self.words(state),
             ..known
         };
         // Where it cannot be written, the status says so.
         if files::replace(&self.place, details::NAME, &details.encode()).is_ok() {
-            self.told.of = Some((*machine, problems));
+            (self.told.of, self.told.stale) = (Some((*machine, problems)), false);
         }
+    }
+
+    /// What the service says about itself, as long as it is there.
+    fn words(&self, state: &State) -> details::Text<128> {
+        let socket = self.socket.as_ref();
+        let socket = socket.filter(|_| matches!(state.main.process, Process::Running { .. }));
+        socket.map_or(details::Text::EMPTY, |socket| socket.words)
     }
 
     /// The service that `reason` is about, if any.

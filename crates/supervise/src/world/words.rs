@@ -36,6 +36,11 @@ impl Kernel {
         warn(PROGRAM, &what, why);
     }
 
+    pub(super) fn warn_of_socket(&self, why: &io::Error) {
+        let name = crate::shown(&self.directory, &self.place, "notify");
+        warn(PROGRAM, &["unable to make ".as_ref(), &name], why);
+    }
+
     pub(super) fn warn_of_doubt(&self, pid: Pid) {
         let line = Message::new(PROGRAM, "warning")
             .text("process ")

@@ -1,5 +1,7 @@
 //! A service directory `d` and the one who looks after it.
 
+pub mod points;
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -116,4 +118,20 @@ pub fn allow_processes(running: &Running) {
     let hard = line.unwrap().split_whitespace().nth(3).unwrap();
     let limit = command.args(["--pid", &pid, &format!("--nproc={hard}:")]);
     assert!(limit.status().unwrap().success());
+}
+
+/// The living processes of the service in `service`'s scratch directory: those
+/// that are in the directory and are no supervise.
+pub fn copies(service: &Service) -> Vec<u32> {
+    let directory = service.scratch.join("d");
+    let pids = fs::read_dir("/proc").unwrap();
+    let pids = pids.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let mut copies: Vec<u32> = pids
+        .filter(|pid: &u32| {
+            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == directory)
+                && fs::read(format!("/proc/{pid}/comm")).is_ok_and(|name| name != b"supervise\n")
+        })
+        .collect();
+    copies.sort_unstable();
+    copies
 }

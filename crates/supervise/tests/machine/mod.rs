@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dt_os::process::Pid;
 use dt_settings::{Letters, StartLimit};
-use supervise::machine::{Outcome, Policy};
+use supervise::machine::{Heard, Outcome, Phase, Policy};
 
 /// The service's process.
 pub const OURS: Pid = Pid::from_raw(7);
@@ -61,6 +61,57 @@ pub fn hooked() -> Policy {
         ..Policy::PLAIN
     }
 }
+
+/// With a socket on which the service says how it is, and a watchdog.
+pub const SPEAKING: Policy = Policy {
+    plain: false,
+    tells_ready: true,
+    watchdog: Some(Duration::from_millis(510)),
+    up_limit: Some(Duration::from_mins(1)),
+    kill_after: Some(Duration::from_secs(2)),
+    stable_after: Duration::ZERO,
+    ..Policy::PLAIN
+};
+
+const SILENCE: Heard = Heard {
+    phase: None,
+    alive: false,
+    trigger: false,
+    every: None,
+    extend: None,
+};
+
+/// What it may say.
+pub const SAYS: [Heard; 7] = [
+    Heard {
+        phase: Some(Phase::Ready),
+        ..SILENCE
+    },
+    Heard {
+        phase: Some(Phase::Reloading),
+        ..SILENCE
+    },
+    Heard {
+        phase: Some(Phase::Stopping),
+        ..SILENCE
+    },
+    Heard {
+        alive: true,
+        ..SILENCE
+    },
+    Heard {
+        trigger: true,
+        ..SILENCE
+    },
+    Heard {
+        every: Some(Duration::from_secs(2)),
+        ..SILENCE
+    },
+    Heard {
+        extend: Some(Duration::from_mins(2)),
+        ..SILENCE
+    },
+];
 
 /// As it should.
 pub const DONE: Outcome = Outcome::Exited(0);
