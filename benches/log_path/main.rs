@@ -18,6 +18,7 @@
 #[path = "../built/mod.rs"]
 mod built;
 mod cases;
+mod floor;
 mod idle;
 mod input;
 mod run;
@@ -54,6 +55,9 @@ struct Options {
     scratch: PathBuf,
     /// Runs only the cases with this in their names
     only: Option<String>,
+    /// Writes so many bytes to files here, and nothing else; for the bench itself
+    #[arg(long, hide = true)]
+    only_write: Option<u64>,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -68,6 +72,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("log_path: measures nothing unless run by `cargo bench`");
         return Ok(());
     }
+    if let Some(bytes) = options.only_write {
+        return Ok(floor::write(bytes)?);
+    }
     let ours = options
         .ours
         .clone()
@@ -75,6 +82,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let original = original(&options.original);
     let scratch = Scratch::new(&options.scratch)?;
     speed(&options, &ours, original, &scratch.0);
+    if options.only.as_ref().is_none_or(|only| only == "floor") {
+        floor::report(&options, &scratch.0);
+    }
     if options.only.as_ref().is_none_or(|only| only == "idle") {
         idle::report(&ours, original, &scratch.0);
     }

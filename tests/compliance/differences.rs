@@ -121,6 +121,15 @@ pub const DIFFERENCES: &[Difference] = &[
                  as older ones have greater names; ours never removes that.",
     },
     Difference {
+        case: "multilog_processor_fails_in_any_way",
+        reason: "As for multilog_processor_holds_up_reading.",
+    },
+    Difference {
+        case: "multilog_processor_holds_up_reading",
+        reason: "The original reads nothing while a processor runs, and who writes to it \
+                 waits; ours goes on with the next file until that is full too.",
+    },
+    Difference {
         case: "multilog_processor_is_killed_and_run_again",
         reason: "The original waits twice for five seconds after a signal has killed a \
                  processor, and gives a reason that has nothing to do with it; ours waits \

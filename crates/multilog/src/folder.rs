@@ -45,6 +45,8 @@ pub struct Folder<F> {
     listed: Option<(Moment, Vec<OsString>)>,
     /// A sync of `current` has failed.
     doubtful: bool,
+    /// The processor has been let go, and what comes after it is still to be done.
+    processing: bool,
     /// Still before the first line: what fails then may be fatal.
     starting: bool,
     /// The line being dealt with goes here.
@@ -78,6 +80,7 @@ impl<F> Folder<F> {
             renamed: false,
             listed: None,
             doubtful: false,
+            processing: false,
             starting: true,
             selected: true,
             skip: 0,

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use dt_os::entry::{self, Facts};
 use dt_os::exec::Image;
 use dt_os::file::{Directory, How};
 use dt_os::flow::Tap;
+use dt_os::pidfd::PidFd;
 use dt_os::process::{self, ChildSignal, Gated, Launch, Opened, Pid};
 use dt_os::{descriptor, flow, incarnation, startup};
 
@@ -36,6 +38,8 @@ pub struct Kernel {
     pub tap: Option<Tap>,
     /// How much standard input held before we made it hold more.
     pub narrow: Option<usize>,
+    /// The processor that was let go, and what tells of its end.
+    pub running: Option<(Pid, Option<PidFd>)>,
 }
 
 /// How many descriptors a rotation needs at once, without and with a processor.
@@ -210,8 +214,21 @@ impl World for Kernel {
         number > 0 && seen.is_ok_and(|seen| seen.start == start && !seen.zombie)
     }
 
-    fn wait_for(&mut self, child: Gated) -> io::Result<Ending> {
-        Ok(match process::wait_for(child.open()?)? {
+    fn let_go(&mut self, child: Gated) -> io::Result<bool> {
+        let child = child.open()?;
+        let end = PidFd::open(child).ok();
+        // Not with the descriptor that a rotation may be in need of.
+        let end = end.filter(|_| descriptor::duplicate(descriptor::stdin()).is_ok());
+        let told = end.is_some();
+        self.running = Some((child, end));
+        Ok(told)
+    }
+
+    fn wait_for_processor(&mut self) -> io::Result<Ending> {
+        let Some((child, _)) = self.running.take() else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        Ok(match process::wait_for(child)? {
             process::Ending::Exited(code) => Ending::Exited(code),
             process::Ending::Killed(signal) => Ending::Killed(signal),
         })
@@ -275,27 +292,40 @@ impl World for Kernel {
     }
 
     fn wait(&mut self, input: bool, deadline: Option<Moment>) -> Woken {
-        let waited = if input {
-            let waited = self.signals.wait([descriptor::stdin()], deadline);
-            waited.map(|(signals, [input])| (signals, input))
-        } else {
-            let waited = self.signals.wait([], deadline);
-            waited.map(|(signals, [])| (signals, false))
+        let end = self.running.as_ref().and_then(|(_, end)| end.as_ref());
+        let waited = match end {
+            _ if !input => {
+                let waited = self.signals.wait([], deadline);
+                waited.map(|(signals, [])| (signals, [false; 2]))
+            }
+            None => {
+                let waited = self.signals.wait([descriptor::stdin()], deadline);
+                waited.map(|(signals, [input])| (signals, [input, false]))
+            }
+            Some(end) => {
+                let both = [descriptor::stdin(), end.as_fd()];
+                self.signals.wait(both, deadline)
+            }
         };
-        let ([term, alarm], input) = waited.unwrap_or_else(|_| {
+        let ([term, alarm], [input, processor]) = waited.unwrap_or_else(|_| {
             // Without a poll there is only looking and looking again, slowly.
             std::thread::sleep(Duration::from_millis(100));
-            ([false; 2], input)
+            ([false; 2], [input, false])
         });
-        Woken { input, term, alarm }
+        Woken {
+            input,
+            term,
+            alarm,
+            processor,
+        }
     }
 
     fn signals(&mut self) -> Woken {
         let [term, alarm] = self.signals.come();
         Woken {
-            input: false,
             term,
             alarm,
+            ..Woken::default()
         }
     }
 

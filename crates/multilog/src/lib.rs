@@ -83,6 +83,7 @@ fn begin(script: &Script) -> Result<Kernel, Fatal> {
         processors: Vec::new(),
         tap: None,
         narrow: None,
+        running: None,
     };
     for name in &script.statuses {
         kernel.statuses.push(open_status(name)?);

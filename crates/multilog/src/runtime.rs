@@ -99,6 +99,11 @@ impl<F> Engine<F> {
             if std::mem::take(&mut session.alarm) {
                 self.rotate_all(session)?;
             }
+            if session.has_ended(None) {
+                for folder in &mut self.folders {
+                    folder.collect(session)?;
+                }
+            }
             if session.term && self.lines.at_line_start() {
                 return Ok(());
             }
@@ -258,6 +263,9 @@ impl<F> Engine<F> {
 
     /// Everything was written: closes in order, and takes the record away.
     fn close<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
+        for folder in &mut self.folders {
+            folder.join(session)?;
+        }
         session.term = false;
         for folder in &mut self.folders {
             folder.finish(session)?;
@@ -280,6 +288,9 @@ fn recorded(stamp: Option<Stamp>) -> [u8; LONGEST] {
 fn note<W: World>(session: &mut Session<'_, W>, woken: Woken) {
     session.alarm |= woken.alarm;
     session.term |= woken.term;
+    if woken.processor {
+        session.await_processor();
+    }
 }
 
 /// There is less memory than the least that will do.

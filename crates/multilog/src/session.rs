@@ -10,7 +10,7 @@ use dt_os::Errno;
 use dt_os::memory::Buffer;
 
 use crate::record::{MARK, Record};
-use crate::world::{PAUSE, Who, World};
+use crate::world::{Ending, PAUSE, Who, World};
 
 /// Why multilog stops before its input does.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +40,10 @@ pub struct Session<'a, W: World> {
     pub block: Rc<Buffer>,
     /// How much of the block is nowhere else, and is to be dealt with.
     pub taken: usize,
+    /// Whose processor runs.
+    running: Option<usize>,
+    /// How the log directories' processors have ended, until they look.
+    endings: Vec<(usize, io::Result<Ending>)>,
     encoded: Vec<u8>,
 }
 
@@ -55,6 +59,8 @@ impl<'a, W: World> Session<'a, W> {
             keep: None,
             block: Rc::new(block),
             taken: 0,
+            running: None,
+            endings: Vec::new(),
             encoded: Vec::new(),
         }
     }
@@ -154,10 +160,38 @@ impl<'a, W: World> Session<'a, W> {
         self.write_record()
     }
 
-    /// It has ended; the next record says so.
-    pub fn forget_processor(&mut self) {
-        let record = self.old.as_mut().unwrap_or(&mut self.record);
-        record.processor = Who::default();
+    /// Lets the processor of a log directory go. Says whether a wait for input will
+    /// tell that it has ended.
+    pub fn let_go(&mut self, log: usize, child: W::Child) -> io::Result<bool> {
+        let told = self.world.let_go(child)?;
+        self.running = Some(log);
+        Ok(told)
+    }
+
+    /// Waits for the processor to end, if one runs. How it ended is found by
+    /// whoever it belongs to; the next record says that it has.
+    pub fn await_processor(&mut self) {
+        if let Some(log) = self.running.take() {
+            let ending = self.world.wait_for_processor();
+            self.endings.push((log, ending));
+            let record = self.old.as_mut().unwrap_or(&mut self.record);
+            record.processor = Who::default();
+        }
+    }
+
+    /// How a log directory's processor has ended, and waits for that.
+    pub fn ending(&mut self, log: usize) -> Option<io::Result<Ending>> {
+        if self.running == Some(log) {
+            self.await_processor();
+        }
+        let found = self.endings.iter().position(|(whose, _)| *whose == log)?;
+        Some(self.endings.swap_remove(found).1)
+    }
+
+    /// Whether a log directory's processor, or anyone's, is known to have ended.
+    pub fn has_ended(&self, log: Option<usize>) -> bool {
+        let mut endings = self.endings.iter();
+        endings.any(|(whose, _)| log.is_none_or(|log| log == *whose))
     }
 
     /// Writes the record as it is; with trouble, keeps at it.

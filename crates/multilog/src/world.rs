@@ -25,6 +25,10 @@ pub enum Open {
 
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "several things may come at once"
+)]
 pub struct Woken {
     /// There is input, or its end, or the reason why there is none.
     pub input: bool,
@@ -32,6 +36,8 @@ pub struct Woken {
     pub term: bool,
     /// ALRM has come.
     pub alarm: bool,
+    /// The processor has ended; only a wait for input tells.
+    pub processor: bool,
 }
 
 /// How a processor ended.
@@ -101,8 +107,11 @@ pub trait World {
     fn who(&mut self, child: &Self::Child) -> Who;
     /// Whether a process still runs.
     fn lives(&mut self, who: Who) -> bool;
-    /// Lets a processor go, and waits for it to end.
-    fn wait_for(&mut self, child: Self::Child) -> io::Result<Ending>;
+    /// Lets a processor go, which must be the only one then. Says whether
+    /// [`World::wait`] will tell that it has ended.
+    fn let_go(&mut self, child: Self::Child) -> io::Result<bool>;
+    /// Waits for the processor that was let go to end.
+    fn wait_for_processor(&mut self) -> io::Result<Ending>;
 
     /// Writes a status file from its beginning.
     fn write_status(&mut self, status: usize, content: &[u8]) -> io::Result<()>;
@@ -125,8 +134,8 @@ pub trait World {
     fn splice(&mut self, file: &mut Self::File, at: u64, most: usize) -> io::Result<usize>;
     /// Reads input, if there is some; 0 is the end.
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize>;
-    /// Waits for a signal, for input where that is asked for, and until the
-    /// deadline if there is one.
+    /// Waits for a signal, for input (or the end of the processor) where that is
+    /// asked for, and until the deadline if there is one.
     fn wait(&mut self, input: bool, deadline: Option<Moment>) -> Woken;
     /// Which signals have come, without waiting; `input` means nothing.
     fn signals(&mut self) -> Woken;

@@ -19,6 +19,17 @@ const STAMPED: &[&str] = &["t", "s4096", "n1000", "./d"];
 const SECONDS: &[&str] = &["T", "wz", "s4096", "n1000", "./d"];
 const PROCESSED: &[&str] = &["s4096", "n1000", "!processor", "./d"];
 const TWO: &[&str] = &["-*3*", "s4096", "n1000", "./a", "+*3*", "s5000", "./b"];
+const TWO_PROCESSED: &[&str] = &[
+    "-*3*",
+    "s4096",
+    "n1000",
+    "!processor",
+    "./a",
+    "+*3*",
+    "s5000",
+    "!processor",
+    "./b",
+];
 
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
@@ -80,15 +91,19 @@ fn check(model: &Model, words: &[&str], what: &str) {
         let finished = model.said_of_disk() || model.mode(log, "current") == Some(0o744);
         assert!(finished, "{what}");
     }
-    if words.contains(&"!processor") {
-        let finished = model.files(0);
+    let processed = words.contains(&"!processor");
+    for log in (0..logs(words)).filter(|_| processed) {
+        let finished = model.files(log);
         let sizes: String = finished
             .iter()
             .filter(|(name, _)| name.ends_with(".s"))
             .map(|(_, data)| format!("{}\n", data.len()))
             .collect();
-        let state = String::from_utf8(model.content(0, "state").unwrap()).unwrap();
-        assert_eq!(state, sizes, "{what}: the state and the finished files");
+        let state = String::from_utf8(model.content(log, "state").unwrap()).unwrap();
+        assert_eq!(
+            state, sizes,
+            "{what}: the state of log {log} and the finished files"
+        );
     }
 }
 
@@ -109,7 +124,7 @@ fn calls(words: &[&str]) -> usize {
 
 #[test]
 fn stopped_dead_before_any_call_nothing_is_lost_and_nothing_is_an_outage() {
-    for words in [PLAIN, STAMPED, SECONDS, PROCESSED, TWO] {
+    for words in [PLAIN, STAMPED, SECONDS, PROCESSED, TWO, TWO_PROCESSED] {
         for at in 0..calls(words) {
             let mut model = model(words);
             model.stop_at = at;
@@ -123,6 +138,15 @@ fn stopped_dead_before_any_call_nothing_is_lost_and_nothing_is_an_outage() {
                 .count();
             assert_eq!(unfinished, 0, "{words:?}, stopped at call {at}");
         }
+    }
+}
+
+#[test]
+fn lines_are_written_while_the_processor_runs() {
+    for words in [PROCESSED, TWO_PROCESSED] {
+        let mut model = model(words);
+        assert_eq!(model.run(words), Some(Ok(())));
+        assert!(model.beside_processor > 0, "{words:?}");
     }
 }
 
@@ -182,7 +206,7 @@ fn stopped_dead_before_any_call_another_pipe_loses_nothing() {
 
 #[test]
 fn stopped_again_while_recovering_nothing_is_lost() {
-    for words in [STAMPED, SECONDS, PROCESSED, TWO] {
+    for words in [STAMPED, SECONDS, PROCESSED, TWO, TWO_PROCESSED] {
         let all = calls(words);
         for at in (0..all).step_by(3) {
             for again in (at % 5..40).step_by(5) {
@@ -200,7 +224,7 @@ fn stopped_again_while_recovering_nothing_is_lost() {
 
 #[test]
 fn whichever_call_fails_every_line_is_written_once() {
-    for words in [PLAIN, STAMPED, SECONDS, PROCESSED, TWO] {
+    for words in [PLAIN, STAMPED, SECONDS, PROCESSED, TWO, TWO_PROCESSED] {
         for errno in [EIO, ENOSPC] {
             for at in 1..=calls(words) {
                 let mut model = model(words);
@@ -221,7 +245,7 @@ fn whichever_call_fails_every_line_is_written_once() {
 
 #[test]
 fn whichever_call_fails_after_a_stop_every_line_is_written_once() {
-    for words in [STAMPED, SECONDS, PROCESSED, TWO] {
+    for words in [STAMPED, SECONDS, PROCESSED, TWO, TWO_PROCESSED] {
         for at in (0..calls(words)).step_by(3) {
             for fails in (1 + at % 4..40).step_by(4) {
                 let mut model = model(words);
@@ -380,7 +404,7 @@ fn term_ends_a_wait_for_disk_space_and_nothing_is_lost() {
 /// One that had ended in order before is no different.
 #[test]
 fn stopped_dead_while_going_on_with_a_finished_log_it_is_no_outage() {
-    for words in [PLAIN, STAMPED, PROCESSED, TWO] {
+    for words in [PLAIN, STAMPED, PROCESSED, TWO, TWO_PROCESSED] {
         for at in 0..200 {
             let mut model = model(words);
             assert_eq!(model.run(words), Some(Ok(())));

@@ -300,6 +300,9 @@ fn killed_at_any_call_of_a_rotation_multilog_leaves_all_to_the_next() {
     ];
     killed_at_each(&calls, &["s4096", "n1000", "./d"], &text);
     killed_at_each(&calls, &["s4096", "n1000", "!cat", "./d"], &text);
+    // What is logged while it runs.
+    let beside = ["pidfd_open", "ppoll", "splice"];
+    killed_at_each(&beside, &["s4096", "n1000", "!cat", "./d"], &text);
 }
 
 /// Kills multilog as it enters any of these calls, the first time, the second and so

@@ -143,12 +143,116 @@ fn start(scratch: &Scratch, script: &[&str], input: &PipeReader) -> Running {
     Running::start(&mut command, scratch)
 }
 
+/// Waits for `../go` and says when it begins and ends.
+const SLOW: &str =
+    "!echo begin >>../runs; until test -e ../go; do sleep 0.02; done; echo end >>../runs; cat";
+
+#[test]
+fn lines_are_logged_while_the_processor_runs() {
+    let scratch = Scratch::new();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut running = start(&scratch, &["s8000", "n100", SLOW, "./d"], &reader);
+    // One file, and some more.
+    let (some, more) = (&input()[..6400], &input()[6400..]);
+    writer.write_all(some.as_bytes()).unwrap();
+    until("the processor runs", || scratch.join("runs").exists());
+    writer.write_all(more.as_bytes()).unwrap();
+    until("what came later is logged", || {
+        scratch.read("d/current").ends_with(more.as_bytes())
+    });
+    assert_eq!(scratch.read("runs"), b"begin\n");
+    scratch.file("go", "");
+    // Nothing else comes that would have it look.
+    until("the file is finished", || {
+        scratch.names("d").iter().any(|name| name.ends_with(".s"))
+    });
+    until("nothing is left of the way there", || {
+        scratch.names("d").iter().all(|name| name != "processed")
+    });
+    drop(writer);
+    assert_eq!(running.wait(), 0);
+    assert_eq!(scratch.read("runs"), b"begin\nend\n");
+    assert_eq!(logged(&scratch), input());
+}
+
+#[test]
+fn a_second_full_file_waits_for_the_processor_of_the_first() {
+    let scratch = Scratch::new();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let script = ["s4096", "n100", SLOW, "./d", "s5000", SLOW, "./e"];
+    let mut running = start(&scratch, &script, &reader);
+    writer.write_all(input().as_bytes()).unwrap();
+    drop(writer);
+    until("a processor runs", || scratch.join("runs").exists());
+    scratch.file("go", "");
+    assert_eq!(running.wait(), 0);
+    let runs = String::from_utf8(scratch.read("runs")).unwrap();
+    let count = runs.matches("begin").count();
+    assert!(count >= 2, "{runs}");
+    assert_eq!(runs, "begin\nend\n".repeat(count), "one at a time");
+    assert_eq!(logged(&scratch), input());
+}
+
+#[test]
+fn term_while_the_processor_runs_waits_for_it() {
+    let scratch = Scratch::new();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut running = start(&scratch, &["s8000", "n100", SLOW, "./d"], &reader);
+    writer.write_all(&input().as_bytes()[..6400]).unwrap();
+    until("the processor runs", || scratch.join("runs").exists());
+    running.signal("TERM");
+    assert_eq!(running.ended(), None);
+    scratch.file("go", "");
+    assert_eq!(running.wait(), 0);
+    assert_eq!(scratch.read("runs"), b"begin\nend\n");
+    assert_eq!(logged(&scratch), input()[..6400]);
+}
+
+#[test]
+fn a_multilog_killed_while_lines_are_logged_beside_the_processor_loses_none() {
+    let scratch = Scratch::new();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let script = ["s8000", "n100", SLOW, "./d"];
+    let first = start(&scratch, &script, &reader);
+    let (some, more) = (&input()[..6400], &input()[6400..]);
+    writer.write_all(some.as_bytes()).unwrap();
+    until("the processor runs", || scratch.join("runs").exists());
+    let (one, two) = more.split_at(40);
+    writer.write_all(one.as_bytes()).unwrap();
+    until("a line is logged", || {
+        scratch.read("d/current").ends_with(one.as_bytes())
+    });
+    writer.write_all(two.as_bytes()).unwrap();
+    drop((first, writer));
+    scratch.file("go", "");
+    assert_eq!(start(&scratch, &script, &reader).wait(), 0);
+    let runs = String::from_utf8(scratch.read("runs")).unwrap();
+    assert_eq!(runs, "begin\nend\n".repeat(2), "one at a time");
+    assert_eq!(logged(&scratch), input());
+    let names = scratch.names("d");
+    assert!(!names.iter().any(|name| name.ends_with(".u")), "{names:?}");
+}
+
+#[test]
+fn a_processor_that_nobody_tells_of_is_waited_for_at_once() {
+    if skipped_without_strace("a_processor_that_nobody_tells_of") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let options = [
+        "-e",
+        "trace=?pidfd_open",
+        "-e",
+        "inject=?pidfd_open:error=ENOSYS",
+    ];
+    traced(&scratch, &options, &["s4096", "n100", "!cat", "./d"]);
+    assert_eq!(logged(&scratch), input());
+}
+
 #[test]
 fn a_processor_that_outlives_its_multilog_is_waited_for() {
     let scratch = Scratch::new();
-    let processor =
-        "!echo begin >>../runs; until test -e ../go; do sleep 0.02; done; echo end >>../runs; cat";
-    let script = ["s8000", processor, "./d"];
+    let script = ["s8000", SLOW, "./d"];
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(input().as_bytes()).unwrap();
     let runs = || fs::read_to_string(scratch.join("runs")).unwrap_or_default();

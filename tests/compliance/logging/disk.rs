@@ -159,9 +159,14 @@ fn a_processor_on_a_full_disk() {
             case,
             "size=64k",
             44,
-            "s4096 n100 \"!head -c 30000 /dev/zero 2>&1\" ./mnt/d",
+            "s4096 n100 \"!until test -e ../../go; do sleep 0.02; done; head -c 30000 /dev/zero 2>&1\" ./mnt/d",
         );
         logger.write("x".repeat(4095) + "\n");
+        // Who reads on beside the processor has trouble too, and may say so first.
+        let newstate = inside(case, &logger, "d/newstate");
+        until("the processor runs", || newstate.exists());
+        logger.settle();
+        case.scratch.file("go", "gone on\n");
         warning(case, &logger);
         logger.kill();
     });

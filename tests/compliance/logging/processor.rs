@@ -232,7 +232,7 @@ fn each_directory_has_its_own() {
 }
 
 #[test]
-fn reading_waits_for_it() {
+fn what_is_read_while_it_runs() {
     check("multilog_processor_holds_up_reading", |case| {
         run_shell(case, "mkfifo go");
         let mut logger = Logger::start(case, &["s4096", "./e", "!cat ../go; cat", "./d"]);

@@ -13,7 +13,8 @@ use crate::session::{Session, Stop};
 use crate::world::{Moment, Open, World};
 
 impl<F> Folder<F> {
-    /// Takes the directory to the point where lines can be written.
+    /// Takes the directory to the point where lines can be written. The processor
+    /// may run on then; [`Folder::collect`] or [`Folder::join`] does the rest.
     pub(super) fn settle<W: World<File = F>>(
         &mut self,
         session: &mut Session<'_, W>,
@@ -28,7 +29,7 @@ impl<F> Folder<F> {
             };
             let step = next(known, found);
             self.take(session, step, past)?;
-            if step == Step::Open {
+            if step == Step::Open || self.processing {
                 return Ok(());
             }
             found = if self.renamed {

@@ -151,6 +151,8 @@ impl<F> Folder<F> {
     /// Finishes `current` and begins a new one.
     pub fn rotate<W: World<File = F>>(&mut self, session: &mut Session<'_, W>) -> Result<(), Stop> {
         let log = self.number;
+        // What was `current` before is still needed.
+        self.join(session)?;
         self.sync_current(session)?;
         if self.log.processor.is_some() {
             // Whatever it is, it is not made from what is `current` now.
