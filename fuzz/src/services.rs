@@ -143,6 +143,7 @@ impl World {
             Process::Starting { .. } => panic!("an answer that never came"),
             Process::Running { pid, .. } => assert_eq!(alive, Some(pid), "a ghost"),
             Process::Doubtful { .. } => panic!("nobody was there before"),
+            Process::Clearing { .. } => panic!("nothing is ever left"),
         }
         if self.policy.notify {
             assert_eq!(self.came[0], self.came[1], "a start that is not told of");

@@ -261,7 +261,8 @@ impl Phase {
         Self {
             up,
             ready: up && details.is_none_or(|details| details.ready.is_some()),
-            down: !up && !starting,
+            // Where what it has started is still to end, it is not down yet.
+            down: !up && !starting && (process || doing != Some(details::State::Stopping)),
             // Between the end of one script and the start of the next there is no
             // process either; the details tell.
             finished: !process && !without_process && doing.is_none_or(is_over),
@@ -369,7 +370,7 @@ mod tests {
                 ..Details::EMPTY
             };
             let phase = Phase::of(&down, Some(State::Stopped), Some(&details));
-            assert!(phase.down, "{state:?}");
+            assert_eq!(phase.down, state != details::State::Stopping, "{state:?}");
             assert_eq!(phase.finished, is_over(state), "{state:?}");
         }
     }

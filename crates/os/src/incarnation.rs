@@ -56,8 +56,10 @@ pub fn look_up(pid: Pid) -> io::Result<Seen> {
             if ahead % TICK != 0 {
                 return Err(Errno::EPROTO.into());
             }
-            let start = seen.start.wrapping_add_signed(-(ahead / TICK));
-            Ok(Seen { start, ..seen })
+            Ok(Seen {
+                start: seen.start.wrapping_add_signed(-(ahead / TICK)),
+                ..seen
+            })
         }
         // Where /proc shows others' processes it can also tell that there is none.
         Err(why) if why.kind() == ErrorKind::NotFound && !lives(pid) => Err(Errno::ESRCH.into()),
@@ -100,6 +102,31 @@ pub(crate) fn status_of_dead(pid: Pid) -> Option<i32> {
 
 /// Nanoseconds in a clock tick, wherever Linux tells ticks.
 const TICK: i64 = 10_000_000;
+/// What /proc tells of a process and those around it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Member {
+    pub(crate) pid: Pid,
+    pub(crate) parent: Pid,
+    pub(crate) session: Pid,
+    pub(crate) zombie: bool,
+}
+
+/// The same of this process, where there is one.
+pub(crate) fn member(pid: Pid) -> Option<Member> {
+    let mut stat = [0; STAT];
+    let stat = stat_of(pid, &mut stat).ok()?;
+    let seen = parse(stat)?;
+    let after_name = stat.rsplit(|byte| *byte == b')').next()?;
+    let mut fields = str::from_utf8(after_name).ok()?.split_ascii_whitespace();
+    // After the state, the parent and the process group.
+    let session = Pid::from_raw(fields.nth(3)?.parse().ok()?);
+    Some(Member {
+        pid,
+        parent: seen.parent,
+        session,
+        zombie: seen.zombie,
+    })
+}
 
 /// The name has 64 bytes at the most, and the 50 numbers after it 21 each.
 const STAT: usize = 1200;

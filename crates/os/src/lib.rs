@@ -11,6 +11,7 @@
 
 pub mod ask;
 pub mod caught;
+pub mod cgroup;
 pub mod clock;
 pub mod descriptor;
 pub mod ending;
@@ -25,6 +26,7 @@ pub mod herd;
 pub mod holders;
 pub mod identity;
 pub mod incarnation;
+pub mod kin;
 pub mod limits;
 pub mod local_time;
 pub mod memory;

@@ -16,7 +16,8 @@
 //! | 24 to 27 | process id of the `supervise` that wrote it |
 //! | 28 | the state: see [`State`] |
 //! | 29 | why it is so: see [`Reason`] |
-//! | 30, 31 | 0 |
+//! | 30 | how what it has started is found: see [`Kept`] |
+//! | 31 | 0 |
 //! | 32 to 39 | since when the state is what it is |
 //! | 40 to 47 | until when it waits |
 //! | 48 to 55 | since when the service is ready |
@@ -157,11 +158,13 @@ pub enum Reason {
     Cycle,
     /// Stopping: the watchdog was not fed.
     Watchdog,
+    /// Stopping: it has died, and processes that it has started live on.
+    Leftovers,
 }
 
 impl Reason {
     /// All of them, in the order of their bytes.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::None,
         Self::Spacing,
         Self::Backoff,
@@ -178,6 +181,7 @@ impl Reason {
         Self::NoRestart,
         Self::Cycle,
         Self::Watchdog,
+        Self::Leftovers,
     ];
 
     /// The byte: the place in [`Self::ALL`].
@@ -213,6 +217,50 @@ impl Reason {
             Self::NoRestart => "no-restart",
             Self::Cycle => "cycle",
             Self::Watchdog => "watchdog",
+            Self::Leftovers => "leftovers",
+        }
+    }
+}
+
+/// How all that a service has started is found, where it is to end with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kept {
+    /// It is not asked for.
+    Not,
+    /// By the service's own cgroup.
+    Cgroup,
+    /// Without one: by who descends from whom, and the service's session.
+    Kin,
+    /// By the session alone, as `supervise` was killed since: what has left that
+    /// meanwhile is not found.
+    Session,
+}
+
+impl Kept {
+    /// All of them, in the order of their bytes.
+    pub const ALL: [Self; 4] = [Self::Not, Self::Cgroup, Self::Kin, Self::Session];
+
+    /// The byte: the place in [`Self::ALL`].
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        self as u8
+    }
+
+    /// What the byte says; one of a later version is the first.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Self {
+        let known = Self::ALL.into_iter().find(|kept| kept.byte() == byte);
+        known.unwrap_or(Self::Not)
+    }
+
+    /// The word for it in output that programs read.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Not => "no",
+            Self::Cgroup => "cgroup",
+            Self::Kin => "kin",
+            Self::Session => "session",
         }
     }
 }
@@ -290,6 +338,8 @@ pub struct Details {
     pub state: State,
     /// Why.
     pub reason: Reason,
+    /// How what it has started is found.
+    pub kept: Kept,
     /// Since when it does that, counted from the boot.
     pub since: Duration,
     /// Until when it waits, counted from the boot; `None` is for as long as it takes.
@@ -322,6 +372,7 @@ impl Details {
         supervise: 0,
         state: State::Stopped,
         reason: Reason::None,
+        kept: Kept::Not,
         since: Duration::ZERO,
         until: None,
         ready: None,
@@ -342,7 +393,7 @@ impl Details {
         slot.put(&MAGIC);
         slot.put(&self.boot.unwrap_or_default());
         slot.put(&self.supervise.to_le_bytes());
-        slot.put(&[self.state.byte(), self.reason.byte(), 0, 0]);
+        slot.put(&[self.state.byte(), self.reason.byte(), self.kept.byte(), 0]);
         slot.put(&time(self.since));
         slot.put(&perhaps(self.until));
         slot.put(&perhaps(self.ready));
@@ -366,12 +417,13 @@ impl Details {
         }
         let boot = fields.take::<16>()?;
         let supervise = fields.u32()?;
-        let [state, reason, _, _] = fields.take()?;
+        let [state, reason, kept, _] = fields.take()?;
         Some(Self {
             boot: (boot != [0; 16]).then_some(boot),
             supervise,
             state: State::from_byte(state)?,
             reason: Reason::from_byte(reason),
+            kept: Kept::from_byte(kept),
             since: fields.time()?,
             until: taken(fields.u64()?),
             ready: taken(fields.u64()?),
@@ -434,6 +486,7 @@ mod tests {
             supervise: 4711,
             state: State::Waiting,
             reason: Reason::Backoff,
+            kept: Kept::Not,
             since: Duration::from_nanos(1),
             until: Some(Duration::from_nanos(2)),
             ready: None,
@@ -485,6 +538,9 @@ mod tests {
         for (byte, reason) in (0..).zip(Reason::ALL) {
             assert_eq!((reason.byte(), Reason::from_byte(byte)), (byte, reason));
         }
+        for (kept, byte) in Kept::ALL.into_iter().zip(0..) {
+            assert_eq!((kept.byte(), Kept::from_byte(byte)), (byte, kept));
+        }
     }
 
     #[test]
@@ -534,6 +590,7 @@ mod tests {
                 supervise,
                 state: State::ALL[state],
                 reason: Reason::ALL[reason],
+                kept: Kept::ALL[reason % Kept::ALL.len()],
                 since: Duration::from_nanos(since),
                 until: until.map(seconds),
                 ready: ready.map(seconds),

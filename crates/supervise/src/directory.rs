@@ -11,7 +11,7 @@ use dt_os::{descriptor, file, process};
 use dt_settings::{Problem, Setting, Settings};
 
 use crate::PROGRAM;
-use crate::machine::{Needs, PACE, Policy};
+use crate::machine::{Needs, PACE, Policy, Rest};
 use crate::neighbours::Neighbours;
 
 /// Has all directories behave as daemontools-encore's, if it is `encore`.
@@ -27,6 +27,10 @@ pub(crate) struct Directory {
     policy: Policy,
     /// The services in the same scan directory, where this one needs some.
     neighbours: Option<Neighbours>,
+    /// How the living service is kept together, whatever the directory says now.
+    caged: Option<Rest>,
+    /// That there is no cgroup for it was said, and there has been none since.
+    pub(crate) uncaged: bool,
     /// Read in this turn.
     fresh: bool,
     /// Why what is needed will never be there, as it was said.
@@ -46,6 +50,8 @@ impl Directory {
             settings: Settings::default(),
             policy: Policy::PLAIN,
             neighbours: above.map(|(scan, own)| Neighbours::new(scan, own)),
+            caged: None,
+            uncaged: false,
             fresh: false,
             hopeless: None,
             problems: Vec::new(),
@@ -88,6 +94,20 @@ impl Directory {
         }
         let neighbours = self.neighbours.as_mut();
         neighbours.map_or(Needs::Met, |neighbours| neighbours.look(held))
+    }
+
+    /// Whether the service is to be kept together with all that it starts.
+    pub(crate) const fn wants_cage(&self) -> bool {
+        self.settings.present.has(Setting::Cgroup)
+    }
+
+    /// Says how the service that is there is kept together, if it is.
+    pub(crate) fn cage(&mut self, caged: Option<Rest>) {
+        self.caged = caged;
+        self.policy = Policy {
+            needs: self.policy.needs,
+            ..self.derived()
+        };
     }
 
     /// Has it read again when it is asked for next.
@@ -152,7 +172,7 @@ impl Directory {
         let tells = settings.notification_fd.is_some() || present.has(Setting::NotifySocket);
         let check = present.has(Setting::Check) && !tells;
         Policy {
-            plain: !present.beyond() && !self.encore,
+            plain: !present.beyond() && !self.encore && self.caged.is_none(),
             start: present.has(Setting::Start),
             stop: present.has(Setting::Stop),
             finish: present.has(Setting::Finish),
@@ -175,6 +195,11 @@ impl Directory {
             check,
             tells_ready: tells || check,
             up_limit: settings.timeout_up,
+            rest: match self.caged {
+                Some(rest) => rest,
+                None if present.has(Setting::Cgroup) => Rest::Told,
+                None => Rest::Ignored,
+            },
             watchdog: settings
                 .timeout_watchdog
                 .filter(|_| present.has(Setting::NotifySocket)),

@@ -41,6 +41,10 @@ pub trait World {
     fn notify(&mut self, state: &State, notice: &Notice) -> io::Result<Pid>;
     /// Tells why a process could not be made.
     fn warn_of_failed_start(&mut self, why: &io::Error);
+    /// Whether nothing is left of what `run` has started.
+    fn sweep(&mut self, state: &State) -> bool;
+    /// Sends a signal to all of that.
+    fn send_rest(&mut self, state: &State, signal: Signal);
     /// Sends a signal, to the process group if `group`.
     fn send(&mut self, whose: Unit, to: Pid, signal: Signal, group: bool) -> io::Result<()>;
     /// Notes the time as that of the last change of the process.
@@ -83,6 +87,8 @@ pub struct Ready {
     pub heard: Option<Heard>,
     /// Something may have changed about the services that it needs.
     pub neighbours: bool,
+    /// Something may have changed about what `run` has left behind.
+    pub rest: bool,
 }
 
 /// A child that was reaped.
@@ -148,6 +154,9 @@ fn turn(
     }
     if ready.neighbours {
         state = settle(state, Unit::Main, Event::Neighbours, world)?;
+    }
+    if ready.rest {
+        state = settle(state, Unit::Main, Event::Stirred, world)?;
     }
     for command in ready.told {
         state = settle(state, Unit::Main, Event::Control(*command), world)?;
@@ -254,6 +263,11 @@ fn settle_to(mut state: State, to: To, event: Event, world: &mut impl World) -> 
                 }
                 Action::Start(role) => next = Some((to, start(&state, to.unit, role, world))),
                 Action::Examine(pid) => next = Some((to, world.examine(to.unit, pid))),
+                Action::SendRest(signal) => world.send_rest(&state, signal),
+                Action::Sweep => {
+                    let empty = world.sweep(&state);
+                    next = Some((to, if empty { Event::Empty } else { Event::Left }));
+                }
                 Action::Probe => world.probe(),
                 Action::Replace => world.replace(&state),
                 Action::Quit => {

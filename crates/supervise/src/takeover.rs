@@ -11,7 +11,7 @@ use dt_service::{Incarnation, Record, Want};
 
 use crate::machine::{
     Beside, Check, Event, Hook, Hooks, LOOK, Machine, Outcome, Policy, Pressure, Process, Reason,
-    Says,
+    Rest, Says,
 };
 use crate::state::State;
 
@@ -95,7 +95,8 @@ pub fn noted(machine: &Machine, service: Option<Incarnation>) -> Noted {
         | Process::Down
         | Process::Starting { .. }
         | Process::Running { .. }
-        | Process::Doubtful { .. } => machine.not_before,
+        | Process::Doubtful { .. }
+        | Process::Clearing { .. } => machine.not_before,
     };
     let process = machine.process.pid();
     let same = |service: &Incarnation| Some(pid(*service)) == process;
@@ -330,7 +331,8 @@ pub fn resumed(
     let paused = record.paused;
     let goes_on = more.is_some_and(|more| more.up || more.role != Role::Run);
     // Who was to exit does not come back for nothing.
-    let goes_on = goes_on && (!record.leaving || policy.stop || policy.finish);
+    let more_to_do = policy.stop || policy.finish || policy.rest != Rest::Ignored;
+    let goes_on = goes_on && (!record.leaving || more_to_do);
     let mut event = Event::Boot;
     // What follows a death is not paced.
     let tidies = |more: &More| matches!(more.role, Role::Stop | Role::Finish);

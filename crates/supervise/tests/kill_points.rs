@@ -202,6 +202,17 @@ const SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario {
+        name: "flag-cgroup",
+        // In the service's own session, by which it is found where there is no cgroup.
+        run: "echo run >> events
+            sh -c 'trap \"\" TERM; echo $$ >> left; echo $PPID >> of; while :; do sleep 0.02; done' &
+            until grep -qx $$ of; do sleep 0.02; done; exec sleep 1000",
+        files: &[("flag-cgroup", ""), ("timeout-kill", "100ms")],
+        told: "d",
+        done: |service| is_down(service) && !lives(service, "left"),
+        ..PLAIN
+    },
+    Scenario {
         name: "dependencies.d",
         files: &[("dependencies.d/e", "")],
         other: true,
@@ -216,6 +227,13 @@ const SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
 ];
+
+/// Whether any process lives that has noted itself.
+fn lives(service: &Service, name: &str) -> bool {
+    let noted = service.words(name);
+    let mut noted = noted.iter().filter_map(|pid| pid.parse().ok());
+    noted.any(|pid| dt_os::incarnation::lives(dt_os::process::Pid::from_raw(pid)))
+}
 
 fn has(service: &Service, word: &str) -> bool {
     service.words("events").iter().any(|one| one == word)

@@ -103,6 +103,12 @@ impl World for Scripted {
         self.log.push("warn".to_owned());
     }
 
+    fn sweep(&mut self, _: &State) -> bool {
+        true
+    }
+
+    fn send_rest(&mut self, _: &State, _: Signal) {}
+
     fn send(&mut self, _whose: Unit, to: Pid, signal: Signal, _group: bool) -> io::Result<()> {
         self.call()?;
         assert_eq!(Some(to), self.alive.or(self.died));
@@ -135,6 +141,7 @@ impl World for Scripted {
         }
         self.control = turn.control;
         Ready {
+            rest: false,
             children: turn.death,
             control: !turn.control.is_empty(),
             told: &[],

@@ -5,6 +5,7 @@
 mod kit;
 
 use std::fs;
+use std::time::Duration;
 
 use dt_service::Want;
 use dt_service::deaths::{self, Death, Ending, Role};
@@ -210,6 +211,10 @@ fn too_many_starts_are_failure_until_it_is_tried_again() {
     let _running = service.start();
     service.until_detail(State::Failed, Reason::StartLimit);
     assert_eq!(service.words("events"), ["run"; 3]);
+    // Once they were 0, for the count begins anew.
+    let details = service.details().unwrap();
+    assert_eq!(details.recent_deaths, 3);
+    assert_eq!(details.death_window, Duration::from_mins(1));
     until("the status says so", || service.status().want == Want::Down);
     service.setting("retry-after", "50ms");
     service.send("u");
@@ -227,6 +232,19 @@ fn the_delay_grows_and_details_tell_of_it() {
     service.until_detail(State::Waiting, Reason::Backoff);
     let details = service.details().unwrap();
     assert!(details.until.is_some() && details.deaths > 0, "{details:?}");
+}
+
+/// A first death was told to wait for the pause that is before every start.
+#[test]
+fn a_restart_delay_is_told_from_the_pause_before_every_start() {
+    let delayed = Service::new("exit 1");
+    delayed.setting("restart-delay", "1h");
+    let _running = delayed.start();
+    delayed.until_detail(State::Waiting, Reason::Backoff);
+    let spaced = Service::new("exit 1");
+    spaced.setting("restart", "always");
+    let _running = spaced.start();
+    spaced.until_detail(State::Waiting, Reason::Spacing);
 }
 
 #[test]

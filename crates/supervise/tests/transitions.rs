@@ -9,7 +9,7 @@ use dt_os::clock::Moment;
 use dt_service::deaths::Role;
 use dt_service::{Command, Want};
 use supervise::machine::{
-    Action, Event, Heard, Machine, Needs, Outcome, Phase, Policy, Process, Reason, Says,
+    Action, Event, Heard, Machine, Needs, Outcome, Phase, Policy, Process, Reason, Rest, Says,
 };
 
 use machine::{
@@ -35,6 +35,8 @@ fn events(policy: &Policy) -> Vec<Event> {
         Event::Died(CHECK, Outcome::Exited(1)),
     ];
     let beside = beside.into_iter().filter(|_| policy.check);
+    let left = [Event::Left, Event::Empty, Event::Stirred];
+    let left = left.into_iter().filter(|_| policy.rest != Rest::Ignored);
     let says = SAYS.map(Event::Heard).into_iter();
     let says = says.filter(|_| policy.watchdog.is_some());
     let rest = [
@@ -55,6 +57,7 @@ fn events(policy: &Policy) -> Vec<Event> {
         .chain(before)
         .chain(deaths)
         .chain(beside)
+        .chain(left)
         .chain(says)
         .chain(rest)
         .collect()
@@ -84,6 +87,9 @@ fn event_name(event: Event) -> String {
         | Event::Probed
         | Event::Ready
         | Event::Neighbours
+        | Event::Empty
+        | Event::Left
+        | Event::Stirred
         | Event::Due) => {
             format!("{other:?}")
         }
@@ -96,6 +102,9 @@ fn action_name(action: Action) -> String {
         Action::SendGroup(_, signal) => {
             format!("group {}", signal.as_str().trim_start_matches("SIG"))
         }
+        Action::SendRest(signal) => {
+            format!("rest {}", signal.as_str().trim_start_matches("SIG"))
+        }
         Action::Examine(_) => "Examine".to_owned(),
         Action::Start(Role::Run) => "Start".to_owned(),
         Action::Start(role) => format!("Start({})", role.word()),
@@ -105,6 +114,7 @@ fn action_name(action: Action) -> String {
         | Action::Announce
         | Action::Probe
         | Action::Replace
+        | Action::Sweep
         | Action::Quit) => {
             format!("{other:?}")
         }
@@ -133,6 +143,11 @@ fn state_name(state: &Machine) -> String {
         Process::Doubtful { until, paused, .. } => {
             let paused = if paused { " paused" } else { "" };
             format!("Doubtful {:.2}s{paused}", seconds(until))
+        }
+        Process::Clearing { due, look } => {
+            let due = if due { " and due" } else { "" };
+            let look = look.map(|look| format!(" look in {:.2}s", seconds(look)));
+            format!("Clearing{due}{}", look.unwrap_or_default())
         }
     };
     match state.want {
@@ -405,8 +420,38 @@ fn makes_sense(state: &Machine) -> bool {
         Process::Waiting { .. } | Process::Starting { .. } => {
             state.want != Want::Down || matches!(state.role, Role::Stop | Role::Finish)
         }
-        Process::Running { .. } | Process::Doubtful { .. } => true,
+        Process::Running { .. } | Process::Doubtful { .. } | Process::Clearing { .. } => true,
     }
+}
+
+/// What is left of a service that has died, in each way that it may have been looked at.
+fn states_with_leftovers(policy: &Policy) -> Vec<Machine> {
+    let running = Machine {
+        process: Process::Running {
+            pid: OURS,
+            paused: false,
+        },
+        up: true,
+        not_before: NOW,
+        ..Machine::new(Want::Up)
+    };
+    let after = |machine: Machine, event| machine.step(event, NOW, policy).0;
+    let told = |machine, command| after(machine, Event::Control(command));
+    let died = after(running, Event::Died(OURS, DONE));
+    let left = after(died, Event::Left);
+    let pressed = after(told(running, Command::Down), Event::Died(OURS, DONE));
+    let begun = after(Machine::new(Want::Up), Event::Boot);
+    vec![
+        running,
+        died,
+        left,
+        told(left, Command::Down),
+        told(left, Command::Exit),
+        after(pressed, Event::Left),
+        begun,
+        told(begun, Command::Down),
+        after(Machine::new(Want::Down), Event::Boot),
+    ]
 }
 
 fn page() -> String {
@@ -431,6 +476,19 @@ fn page() -> String {
     add_states(&mut page, states_at_the_limit(), &LIMITED);
     page.push_str("\n# With check, and control/t, d, u and k.\n");
     add_states(&mut page, states_with_hooks(), &hooked());
+    let clearing = Policy {
+        rest: Rest::Told,
+        ..FINISHING
+    };
+    page.push_str("\n# With a cgroup, finish and stop, and a kill 0.51 s after TERM.\n");
+    add_states(&mut page, states_with_leftovers(&clearing), &clearing);
+    let looking = Policy {
+        plain: false,
+        rest: Rest::Looked,
+        ..Policy::PLAIN
+    };
+    page.push_str("\n# The same where what is left has to be looked for, with nothing else.\n");
+    add_states(&mut page, states_with_leftovers(&looking), &looking);
     page.push_str("\n# With a socket, a watchdog of 0.51 s, and a minute to get ready.\n");
     add_states(&mut page, states_that_speak(), &SPEAKING);
     page.push_str("\n# While a service that is needed is not ready.\n");

@@ -2,13 +2,15 @@
 //!
 //! Whether a `supervise` lives, and who it is, is asked of its lock.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use dt_os::cgroup::Leaf;
 use dt_os::descriptor;
 use dt_os::file::{self, How};
 use dt_os::holders::{Holder, Holders, has_ended};
@@ -58,6 +60,19 @@ pub fn service_of(directory: &Path) -> Option<Survivor> {
     let process = PidFd::open(pid).ok()?;
     let seen = incarnation::look_up(pid).ok()?;
     (seen.start == start && !seen.zombie).then_some(Survivor { pid, process })
+}
+
+/// Whether there is anybody in the service's own cgroup, if it has one.
+pub fn is_populated(directory: &Path) -> bool {
+    let path = || {
+        let file = Place::directory_of(directory).ok()?.join("cgroup");
+        let file = How::READ.no_follow().open(file).ok()?;
+        let mut path = Vec::new();
+        file.take(4096).read_to_end(&mut path).ok()?;
+        Some(PathBuf::from(OsString::from_vec(path)))
+    };
+    let leaf = path().and_then(|path| Leaf::at(path).ok());
+    leaf.is_some_and(|leaf| leaf.is_populated(None).unwrap_or(true))
 }
 
 /// The pipe between the two processes themselves, where neither of them has its

@@ -385,7 +385,8 @@ impl World for Kernel {
 
     fn leaves_service(&mut self, name: &OsStr) -> bool {
         self.locks.forget();
-        survivors::service_of(Path::new(name)).is_some()
+        let directory = Path::new(name);
+        survivors::service_of(directory).is_some() || survivors::is_populated(directory)
     }
 
     fn bonds(&mut self, names: &[OsString]) -> Vec<Bond> {

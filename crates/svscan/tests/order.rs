@@ -194,6 +194,69 @@ fn another_svscan_goes_on_in_the_same_order() {
     in_order(&tree, &["web", "app", "db"]);
 }
 
+/// What is left in a cgroup is as good as a service.
+#[test]
+fn a_supervise_that_is_killed_while_it_clears_away_comes_back() {
+    if !ours() {
+        return;
+    }
+    let Ok(own) = dt_os::cgroup::own() else {
+        println!("skipped: no cgroups");
+        return;
+    };
+    let name = format!("daemontools-test.order.{}", std::process::id());
+    let place = Cgroup(own.join(name));
+    if let Err(why) = std::fs::create_dir(&place.0) {
+        println!("skipped: {why}");
+        return;
+    }
+    let tree = Tree::new();
+    let left = "setsid sh -c 'trap \"\" TERM; : > ../../left.up
+while ! test -e ../../left.may; do sleep 0.02; done; echo left over >> ../../ends' &";
+    tree.service("web", &format!("{left}\nexec sleep 1000"));
+    tree.scratch.file("sc/web/flag-cgroup", "");
+    tree.scratch.file("sc/web/timeout-kill", "1h");
+    tree.service("db", &lingering("db"));
+    needs(&tree, "web", "dependencies.d", "db");
+    let mut command = tree.suite.command("svscan", &tree.scratch);
+    command.arg("sc").env("PATH", tree.suite.path());
+    command.env("SUPERVISE_CGROUP", &place.0);
+    let mut svscan = Scanner(tree.run(command));
+    until_up(&tree, &["left", "db"]);
+    let service = tree.service_of("web");
+    let supervise = tree.one("web");
+    ask(&tree, "-t");
+    until("web has died", || !alive(service));
+    signal(supervise, "KILL");
+    until(
+        "it is back",
+        || matches!(*tree.supervises("web"), [new] if new != supervise),
+    );
+    assert!(ends(&tree).is_empty(), "db is told too early");
+    let_end(&tree, &["left", "db"]);
+    nothing_is_left(&tree, &mut svscan);
+    assert_eq!(ends(&tree), ["left over", "db told", "db over"]);
+}
+
+fn alive(pid: u32) -> bool {
+    std::path::Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// Taken away at the end.
+struct Cgroup(std::path::PathBuf);
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        if let Ok(leaf) = dt_os::cgroup::Leaf::at(self.0.clone()) {
+            leaf.send(dt_os::signals::Signal::SIGKILL);
+            until("it is empty", || {
+                leaf.is_populated(None).is_ok_and(|is| !is)
+            });
+            leaf.remove();
+        }
+    }
+}
+
 /// A killed supervise leaves its service, which nobody would have stopped, and which
 /// still needs what the others are.
 #[test]

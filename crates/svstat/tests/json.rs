@@ -163,7 +163,7 @@ fn a_plain_service_has_what_18_bytes_tell() {
         "state": "running", "up": true, "pid": 9, "paused": false, "want": "up",
         "since_tai64n": "@400001000000000a000001f4", "since_unix": 1_099_511_627_776_i64,
         "seconds": 0, "normally_up": true, "ready": true, "ready_seconds": 0,
-        "reason": null, "waiting_ms": null, "about": null, "restart_delay_ms": null,
+        "reason": null, "kept": null, "waiting_ms": null, "about": null, "restart_delay_ms": null,
         "deaths": null, "problems": null, "words": null, "last_death": null, "log": null,
     }]);
     assert_eq!((code, document), (0, expected));

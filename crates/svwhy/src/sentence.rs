@@ -157,7 +157,16 @@ fn end(evidence: &Evidence) -> String {
         return "how it ended is not on record".to_owned();
     };
     let how = how(ending);
-    format!("the last one {how} after {}", span(uptime.as_secs()))
+    let memory = evidence.last_death.is_some_and(|death| death.out_of_memory);
+    let memory = if memory {
+        ", and the kernel had killed for want of memory"
+    } else {
+        ""
+    };
+    format!(
+        "the last one {how} after {}{memory}",
+        span(uptime.as_secs())
+    )
 }
 
 fn how(ending: Ending) -> String {
@@ -177,9 +186,13 @@ fn by_reason(evidence: &Evidence, details: &Details) -> Option<String> {
         Reason::None => return failed.then(|| format!("failed; {}", end(evidence))),
         Reason::Spacing => format!("about to be started{due}: the last start was just now"),
         Reason::Backoff => {
-            let deaths = deaths(details.deaths);
+            // By the supervise of now, which may have come later.
+            let deaths = match details.deaths {
+                0 => String::new(),
+                count => format!(", after {}", deaths(count)),
+            };
             format!(
-                "waiting{more} because of its restart delay, after {deaths}; {}",
+                "waiting{more} because of its restart delay{deaths}; {}",
                 end(evidence)
             )
         }
@@ -196,14 +209,15 @@ fn by_reason(evidence: &Evidence, details: &Details) -> Option<String> {
             "failed: run exited 100, which means that trying again will not help".to_owned()
         }
         Reason::StartLimit => {
-            let window = span(details.death_window.as_secs());
+            // The setting may have been taken away since.
+            let window = match details.death_window.as_secs() {
+                0 => String::new(),
+                seconds => format!(" in {}", span(seconds)),
+            };
+            let end = end(evidence);
             match details.recent_deaths {
-                0 => format!("failed: too many deaths in {window}; {}", end(evidence)),
-                count => format!(
-                    "failed after {} in {window}; {}",
-                    deaths(count),
-                    end(evidence)
-                ),
+                0 => format!("failed: too many deaths{window}; {end}"),
+                count => format!("failed after {}{window}; {end}", deaths(count)),
             }
         }
         Reason::NotReady => "failed: it did not tell in time that it is ready".to_owned(),
@@ -213,6 +227,17 @@ fn by_reason(evidence: &Evidence, details: &Details) -> Option<String> {
             end(evidence)
         ),
         Reason::Cycle => format!("failed: it depends on {about}, which depends on it"),
+        Reason::Leftovers => {
+            let killed = if due.is_empty() {
+                String::new()
+            } else {
+                format!(", and killed{due}")
+            };
+            format!(
+                "its process has ended, and what that has started is waited for{killed}; {}",
+                end(evidence)
+            )
+        }
         Reason::Watchdog => "being stopped: it did not feed its watchdog in time".to_owned(),
     })
 }
@@ -424,6 +449,21 @@ mod tests {
         ] {
             assert_eq!(of(&detailed(state, reason)), text);
         }
+    }
+
+    #[test]
+    fn what_was_killed_for_want_of_memory_is_told_so() {
+        let evidence = Evidence {
+            last_death: Some(Death {
+                ending: Ending::Signal(9),
+                out_of_memory: true,
+                ..DEATH
+            }),
+            ..detailed(State::Failed, Reason::None)
+        };
+        let text = "failed; the last one was killed by SIGKILL after 2s, and the kernel had killed \
+                    for want of memory";
+        assert_eq!(of(&evidence), text);
     }
 
     #[test]

@@ -45,9 +45,15 @@ impl Machine {
         match self.process {
             Process::Down => next.come_up(at, policy, plan),
             Process::Waiting { .. } => next.go_on(at, policy, plan),
-            Process::Starting { .. } | Process::Running { .. } | Process::Doubtful { .. } => {
-                (next, plan)
+            // After it has died and been tidied up after, it is started if it is wanted.
+            Process::Clearing { look, .. } if next.ended.is_none() => {
+                let process = Process::Clearing { due: true, look };
+                (Self { process, ..next }, plan)
             }
+            Process::Starting { .. }
+            | Process::Running { .. }
+            | Process::Doubtful { .. }
+            | Process::Clearing { .. } => (next, plan),
         }
     }
 
@@ -65,6 +71,12 @@ impl Machine {
             | (Process::Running { .. } | Process::Waiting { .. }, Role::Stop | Role::Finish) => {
                 (next, plan.then(Action::Announce))
             }
+            // It is being brought down as it is.
+            (Process::Clearing { due, look }, _) => {
+                let due = due && next.ended.is_some();
+                let process = Process::Clearing { due, look };
+                (Self { process, ..next }, plan.then(Action::Announce))
+            }
             (Process::Running { pid, .. }, _) => {
                 let process = Process::Running { pid, paused: false };
                 let (mut next, plan) = Self { process, ..next }.press(pid, at, policy, plan);
@@ -74,6 +86,7 @@ impl Machine {
             (Process::Down | Process::Waiting { .. }, _) => {
                 let next = Self {
                     failed: false,
+                    starts: 0,
                     cause: details::Reason::None,
                     ..next
                 };
@@ -97,9 +110,10 @@ impl Machine {
                 let process = Process::Down;
                 (Self { process, ..next }, plan.then(Action::Quit))
             }
-            Process::Waiting { .. } | Process::Starting { .. } | Process::Running { .. } => {
-                (next, plan)
-            }
+            Process::Waiting { .. }
+            | Process::Starting { .. }
+            | Process::Running { .. }
+            | Process::Clearing { .. } => (next, plan),
         }
     }
 
@@ -123,6 +137,10 @@ impl Machine {
                 let hooked = self.hook(Hook::Of(command), policy);
                 (self, plan.then_if(!hooked, Action::Send(pid, signal)))
             }
+            (Process::Clearing { .. }, Some(signal)) => (
+                self,
+                plan.then(Action::SendRest(signal)).then(Action::Sweep),
+            ),
             _ => (self, plan),
         }
     }

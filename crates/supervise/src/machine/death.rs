@@ -7,7 +7,7 @@ use dt_service::deaths::Role;
 use dt_service::details;
 use dt_settings::Restart;
 
-use super::{Action, Machine, Next, Outcome, Plan, Policy, Pressure, Process, Reason, Says};
+use super::{Action, Machine, Next, Outcome, Plan, Policy, Process, Reason, Rest, Says};
 
 /// What a process exits with that is not to be tried again, by daemontools-encore.
 const GIVES_UP: i32 = 100;
@@ -25,6 +25,8 @@ impl Machine {
         }
         match self.process {
             Process::Running { pid, .. } | Process::Doubtful { pid, .. } if pid == who => {}
+            // It may have been what `run` has left.
+            Process::Clearing { .. } => return self.stirred(),
             // A stranger's death, and none of the service's business.
             Process::Running { .. }
             | Process::Doubtful { .. }
@@ -37,7 +39,7 @@ impl Machine {
             ready: false,
             up_by: None,
             says: Says::default(),
-            pressure: Pressure::default(),
+            pressure: self.pressure.after_death(self.role, policy),
             ..self
         };
         next.alone(at);
@@ -92,11 +94,21 @@ impl Machine {
             ended: (!policy.plain).then_some((who, how)),
             ..self
         };
+        if policy.rest == Rest::Ignored {
+            next.tidy_up(at, policy, plan)
+        } else {
+            // Whatever is wanted, this has to be gone through.
+            next.clear(true, plan)
+        }
+    }
+
+    /// Once nothing is left of a `run`.
+    pub(super) fn tidy_up(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
         if policy.finish {
             let role = Role::Finish;
-            Self { role, ..next }.launch(plan)
+            Self { role, ..self }.launch(plan)
         } else {
-            next.after_finish(Outcome::Exited(0), at, policy, plan)
+            self.after_finish(Outcome::Exited(0), at, policy, plan)
         }
     }
 
@@ -217,7 +229,6 @@ impl Machine {
             up: false,
             failed: true,
             cause,
-            starts: 0,
             ..self
         };
         failed.forget_start();

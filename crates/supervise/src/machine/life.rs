@@ -29,6 +29,8 @@ impl Machine {
         };
         let next = Self {
             role,
+            // Those that have led to failure are told of until then.
+            starts: if self.failed { 0 } else { self.starts },
             failed: false,
             cause: details::Reason::None,
             ..self
@@ -61,9 +63,13 @@ impl Machine {
     /// Not beside what it needs, nor without it.
     fn wait_for_others(self, at: Moment, policy: &Policy, plan: Plan) -> Next {
         match (self.process, policy.needs) {
-            (Process::Starting { .. } | Process::Running { .. } | Process::Doubtful { .. }, _) => {
-                (self, plan)
-            }
+            (
+                Process::Starting { .. }
+                | Process::Running { .. }
+                | Process::Doubtful { .. }
+                | Process::Clearing { .. },
+                _,
+            ) => (self, plan),
             (_, Needs::Failed) => self.fail(details::Reason::Dependency, at, policy, plan),
             (_, Needs::Ring) => self.fail(details::Reason::Cycle, at, policy, plan),
             (_, Needs::Met | Needs::Unmet) => {
@@ -105,7 +111,8 @@ impl Machine {
             | Process::Waiting { .. }
             | Process::Starting { .. }
             | Process::Running { .. }
-            | Process::Doubtful { .. } => self.launch_prepared(at, policy, plan),
+            | Process::Doubtful { .. }
+            | Process::Clearing { .. } => self.launch_prepared(at, policy, plan),
         }
     }
 
@@ -117,9 +124,10 @@ impl Machine {
                 ..
             } => failures,
             Process::Down | Process::Waiting { .. } => 0,
-            Process::Starting { .. } | Process::Running { .. } | Process::Doubtful { .. } => {
-                return (self, plan);
-            }
+            Process::Starting { .. }
+            | Process::Running { .. }
+            | Process::Doubtful { .. }
+            | Process::Clearing { .. } => return (self, plan),
         };
         if self.role != Role::Run || !self.hook_start(policy) {
             return self.launch(plan);
@@ -148,9 +156,10 @@ impl Machine {
             }
             | Process::Down => 0,
             // There is one, or soon will be, or may be.
-            Process::Starting { .. } | Process::Running { .. } | Process::Doubtful { .. } => {
-                return (self, plan);
-            }
+            Process::Starting { .. }
+            | Process::Running { .. }
+            | Process::Doubtful { .. }
+            | Process::Clearing { .. } => return (self, plan),
         };
         let process = Process::Starting { failures };
         (
@@ -166,7 +175,8 @@ impl Machine {
             Process::Down
             | Process::Waiting { .. }
             | Process::Running { .. }
-            | Process::Doubtful { .. } => return (self, Plan::NOTHING),
+            | Process::Doubtful { .. }
+            | Process::Clearing { .. } => return (self, Plan::NOTHING),
         };
         let mut next = Self {
             process,
@@ -219,7 +229,8 @@ impl Machine {
             Process::Down
             | Process::Waiting { .. }
             | Process::Running { .. }
-            | Process::Doubtful { .. } => self.process,
+            | Process::Doubtful { .. }
+            | Process::Clearing { .. } => self.process,
         };
         (Self { process, ..self }, Plan::NOTHING)
     }

@@ -10,6 +10,7 @@
 //! | `Starting` | one has been asked for; the next event is the answer      |
 //! | `Running`  | there is a process, which may be paused                   |
 //! | `Doubtful` | a process may be the service's, of an earlier `supervise` |
+//! | `Clearing` | `run` has died, and what it has left behind is to end too   |
 //!
 //! At most one process is alive at a time, and it has a [`Role`]: `./run` is the
 //! service, `./start` goes before it when the service comes up from being down,
@@ -27,6 +28,7 @@ mod life;
 mod policy;
 mod pressure;
 mod process;
+mod rest;
 mod says;
 
 use std::time::Duration;
@@ -39,7 +41,7 @@ use dt_service::details;
 use dt_service::{Command, Want};
 
 pub use beside::{Beside, CHECK_PACE, Check, Hook, Hooks, PATIENCE};
-pub use policy::{Needs, Policy};
+pub use policy::{Needs, Policy, Rest};
 pub use pressure::Pressure;
 pub use process::{Outcome, Process, Reason};
 pub use says::{Heard, Phase, Says};
@@ -137,6 +139,12 @@ pub enum Event {
     Heard(Heard),
     /// Something may have changed about the services that this one needs.
     Neighbours,
+    /// Nothing is left of what `run` has started.
+    Empty,
+    /// Something is.
+    Left,
+    /// Something may have changed about that.
+    Stirred,
     /// Time has passed.
     Due,
 }
@@ -156,6 +164,11 @@ pub enum Action {
     Send(Pid, Signal),
     /// Send one to the process group that it leads.
     SendGroup(Pid, Signal),
+    /// Send one to all that `run` has left behind.
+    SendRest(Signal),
+    /// Look whether there is anything. Always the last action; its outcome is the next
+    /// event.
+    Sweep,
     /// Make a process of the role that is due. Always the last action; its outcome
     /// is the next event.
     Start(Role),
@@ -247,6 +260,7 @@ impl Machine {
     pub const fn is_due(&self) -> bool {
         match self.process {
             Process::Waiting { .. } | Process::Starting { .. } => true,
+            Process::Clearing { due, .. } => due,
             Process::Down | Process::Running { .. } | Process::Doubtful { .. } => false,
         }
     }
@@ -267,6 +281,9 @@ impl Machine {
             Process::Running { .. } => {
                 let says = self.up_by.into_iter().chain(self.says.by);
                 self.pressure.deadline().into_iter().chain(says).min()
+            }
+            Process::Clearing { look, .. } => {
+                self.pressure.deadline().into_iter().chain(look).min()
             }
             Process::Down | Process::Starting { .. } => None,
         }
@@ -290,7 +307,8 @@ impl Machine {
                 | Process::Waiting { .. }
                 | Process::Starting { .. }
                 | Process::Running { .. }
-                | Process::Doubtful { .. },
+                | Process::Doubtful { .. }
+                | Process::Clearing { .. },
                 _,
             ) => None,
         }
@@ -315,6 +333,9 @@ impl Machine {
             Event::Ready => self.is_ready(),
             Event::Heard(heard) => self.heard(heard, at, policy),
             Event::Neighbours => self.look_around(at, policy),
+            Event::Empty => self.is_empty(at, policy),
+            Event::Left => self.is_left(at, policy),
+            Event::Stirred => self.stirred(),
             Event::Due => self.due(at, policy),
         };
         let Plan(actions) = plan;
@@ -323,6 +344,10 @@ impl Machine {
 
     fn boot(self, at: Moment, policy: &Policy) -> Next {
         match (self.process, self.want) {
+            // Nothing beside what an earlier `supervise` may have left.
+            (Process::Down | Process::Waiting { .. }, _) if self.looks_first(policy) => {
+                self.clear(self.is_due(), Plan::NOTHING)
+            }
             (Process::Down, Want::Up) => self.come_up(at, policy, Plan::NOTHING),
             (Process::Down, Want::Down | Want::Neither) => (self, Plan::NOTHING),
             // Gone on with where an earlier `supervise` stopped.
@@ -330,7 +355,8 @@ impl Machine {
                 Process::Waiting { .. }
                 | Process::Starting { .. }
                 | Process::Running { .. }
-                | Process::Doubtful { .. },
+                | Process::Doubtful { .. }
+                | Process::Clearing { .. },
                 _,
             ) => self.due_of_process(at, policy),
         }
@@ -350,6 +376,7 @@ impl Machine {
                 (self, Plan::NOTHING.then(Action::Examine(pid)))
             }
             Process::Running { pid, .. } => self.press_on(pid, at, policy),
+            Process::Clearing { look, .. } => self.clear_on(look, at, policy),
             Process::Doubtful { .. }
             | Process::Waiting { .. }
             | Process::Down
@@ -367,7 +394,8 @@ impl Machine {
             | Process::Down
             | Process::Starting { .. }
             | Process::Running { .. }
-            | Process::Doubtful { .. } => (self, Plan::NOTHING),
+            | Process::Doubtful { .. }
+            | Process::Clearing { .. } => (self, Plan::NOTHING),
         }
     }
 
@@ -384,7 +412,8 @@ impl Machine {
             | Process::Down
             | Process::Waiting { .. }
             | Process::Starting { .. }
-            | Process::Running { .. } => (self, Plan::NOTHING),
+            | Process::Running { .. }
+            | Process::Clearing { .. } => (self, Plan::NOTHING),
         }
     }
 
@@ -399,7 +428,8 @@ impl Machine {
             | Process::Down
             | Process::Waiting { .. }
             | Process::Starting { .. }
-            | Process::Running { .. } => (self, Plan::NOTHING),
+            | Process::Running { .. }
+            | Process::Clearing { .. } => (self, Plan::NOTHING),
         }
     }
 }

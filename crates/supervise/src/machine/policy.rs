@@ -18,6 +18,17 @@ pub enum Needs {
     Ring,
 }
 
+/// What is to become of the processes that `run` leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rest {
+    /// Nothing.
+    Ignored,
+    /// They end before anything else happens, and the kernel tells when they have.
+    Told,
+    /// The same, but they have to be looked for.
+    Looked,
+}
+
 /// What the service directory says, as it is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
@@ -74,6 +85,8 @@ pub struct Policy {
     pub watchdog: Option<Duration>,
     /// So long it may take to be.
     pub up_limit: Option<Duration>,
+    /// What becomes of what `run` leaves behind.
+    pub rest: Rest,
     /// How much of the longest delay there is to be, in parts of 256; different
     /// each time, so that what died together does not come back together.
     pub jitter: u8,
@@ -105,6 +118,7 @@ impl Policy {
         check: false,
         tells_ready: false,
         up_limit: None,
+        rest: Rest::Ignored,
         watchdog: None,
         jitter: 0,
     };

@@ -6,7 +6,7 @@ use dt_os::signals::Signal;
 use dt_service::deaths::Role;
 use dt_service::details;
 
-use super::{Action, Hook, Machine, Next, Plan, Policy, Process};
+use super::{Action, Hook, Machine, Next, Plan, Policy, Process, Rest};
 
 /// What is to happen to a process that is told to end and does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -24,6 +24,19 @@ impl Pressure {
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
         self.next.into_iter().chain(self.kill).min()
+    }
+
+    /// The same after the next signal, which has come.
+    pub(super) fn stepped(self, at: Moment, policy: &Policy) -> (Self, Option<Signal>) {
+        let steps = policy.down.steps();
+        let step = steps.get(usize::from(self.sent));
+        let last = usize::from(self.sent) + 1 >= steps.len();
+        let next = Self {
+            next: step.filter(|_| !last).map(|step| at.plus(step.wait)),
+            sent: self.sent.saturating_add(1),
+            ..self
+        };
+        (next, step.map(|step| step.signal))
     }
 }
 
@@ -66,7 +79,9 @@ impl Machine {
             // Nothing is left to be done after that.
             self.pressure.kill = None;
             self.pressure.next = None;
-            let kill = if policy.kill_group {
+            let kill = if self.role == Role::Run && policy.rest != Rest::Ignored {
+                Action::SendRest(Signal::SIGKILL)
+            } else if policy.kill_group {
                 Action::SendGroup(pid, Signal::SIGKILL)
             } else {
                 Action::Send(pid, Signal::SIGKILL)
@@ -74,13 +89,10 @@ impl Machine {
             return (self, plan.then(kill));
         }
         if come(self.pressure.next) {
-            let steps = policy.down.steps();
-            let step = steps.get(usize::from(self.pressure.sent));
-            let last = usize::from(self.pressure.sent) + 1 >= steps.len();
-            self.pressure.next = step.filter(|_| !last).map(|step| at.plus(step.wait));
-            self.pressure.sent = self.pressure.sent.saturating_add(1);
-            if let Some(step) = step {
-                plan = plan.then(Action::Send(pid, step.signal));
+            let signal;
+            (self.pressure, signal) = self.pressure.stepped(at, policy);
+            if let Some(signal) = signal {
+                plan = plan.then(Action::Send(pid, signal));
             }
         }
         (self, plan)
@@ -101,7 +113,8 @@ impl Machine {
             | Process::Down
             | Process::Waiting { .. }
             | Process::Starting { .. }
-            | Process::Doubtful { .. } => (self, Plan::NOTHING),
+            | Process::Doubtful { .. }
+            | Process::Clearing { .. } => (self, Plan::NOTHING),
         }
     }
 }

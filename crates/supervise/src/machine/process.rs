@@ -38,6 +38,14 @@ pub enum Process {
         /// When it is looked at again.
         until: Moment,
     },
+    /// `run` has died, and what else it has started may still live. Nothing is started
+    /// beside that.
+    Clearing {
+        /// A start is due after that whatever is wanted.
+        due: bool,
+        /// When it is looked at again, where nobody tells.
+        look: Option<Moment>,
+    },
 }
 
 impl Process {
@@ -46,7 +54,9 @@ impl Process {
     pub const fn pid(&self) -> Option<Pid> {
         match self {
             Self::Running { pid, .. } | Self::Doubtful { pid, .. } => Some(*pid),
-            Self::Down | Self::Waiting { .. } | Self::Starting { .. } => None,
+            Self::Down | Self::Waiting { .. } | Self::Starting { .. } | Self::Clearing { .. } => {
+                None
+            }
         }
     }
 
@@ -55,7 +65,9 @@ impl Process {
     pub const fn is_paused(&self) -> bool {
         match self {
             Self::Running { paused, .. } | Self::Doubtful { paused, .. } => *paused,
-            Self::Down | Self::Waiting { .. } | Self::Starting { .. } => false,
+            Self::Down | Self::Waiting { .. } | Self::Starting { .. } | Self::Clearing { .. } => {
+                false
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use dt_service::Want;
 use dt_service::deaths::Role;
 use dt_service::details::{Details, Reason, State};
 
-use crate::machine::{Machine, Policy, Process, Reason as Why};
+use crate::machine::{Machine, PACE, Policy, Process, Reason as Why};
 
 /// What `machine` says of itself; the rest is for who knows.
 pub(super) fn details(machine: &Machine, policy: &Policy) -> Details {
@@ -49,7 +49,8 @@ fn state(machine: &Machine, policy: &Policy) -> (State, Reason) {
             },
             _,
         ) => (State::Starting, Reason::None),
-        (Process::Waiting { why, .. }, _) => (State::Waiting, waiting(machine, why)),
+        (Process::Waiting { why, .. }, _) => (State::Waiting, waiting(machine, why, policy)),
+        (Process::Clearing { .. }, _) => (State::Stopping, Reason::Leftovers),
         (Process::Down, _) if machine.failed => failed(State::Failed),
         (Process::Down, _) if machine.up => (State::Started, Reason::None),
         (Process::Down, _) => failed(State::Stopped),
@@ -72,12 +73,18 @@ fn state(machine: &Machine, policy: &Policy) -> (State, Reason) {
     }
 }
 
-const fn waiting(machine: &Machine, why: Why) -> Reason {
+/// Whether the pause before a start is one that the directory asks for, and not the one
+/// that is before every start.
+fn is_delayed(machine: &Machine, policy: &Policy) -> bool {
+    policy.delay > PACE || (machine.early > 0 && policy.delay_max > policy.delay)
+}
+
+fn waiting(machine: &Machine, why: Why, policy: &Policy) -> Reason {
     match why {
         Why::ForkFailed { .. } => Reason::NoFork,
         Why::Retry => Reason::Retry,
         Why::Dependency => Reason::Dependency,
-        Why::Pace if machine.early > 1 => Reason::Backoff,
+        Why::Pace if is_delayed(machine, policy) => Reason::Backoff,
         Why::Pace | Why::Hook { .. } => Reason::Spacing,
     }
 }

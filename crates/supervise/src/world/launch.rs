@@ -27,6 +27,10 @@ impl Kernel {
         if role.is_beside() {
             return self.start_beside(state, role);
         }
+        let file = program(whose, role);
+        if file == names::RUN {
+            self.prepare_cage();
+        }
         let environment = self.open_socket(whose, role);
         let pipe = self.descriptors(whose);
         let tells = self.settings.notification();
@@ -38,7 +42,6 @@ impl Kernel {
             .map(|(number, (_, end))| (end.as_fd(), *number));
         let descriptors: Vec<_> = pipe.into_iter().chain(say).collect();
         let descriptors = descriptors.as_slice();
-        let file = program(whose, role);
         let child = if let Some(environment) = environment {
             let image = Image::named(file, &[file], &environment)?;
             self.launch(&image, file, descriptors)?
@@ -52,6 +55,9 @@ impl Kernel {
             let image = Image::inheriting(file, &[file])?;
             self.launch(&image, file, descriptors)?
         };
+        if file == names::RUN {
+            self.put_in_cage(child.pid());
+        }
         if whose == Unit::Main {
             self.ready = ready.map(|(_, (ours, _))| ours);
         }
@@ -200,6 +206,7 @@ impl Kernel {
         descriptors: &[(BorrowedFd<'_>, i32)],
     ) -> io::Result<process::Gated> {
         let name = file.trim_start_matches("./");
+        let kept = file == names::RUN && self.is_kept_by_session();
         let excuse = Message::new(PROGRAM, "fatal").text("unable to start ");
         let excuse = excuse.pieces(&[&self.directory, "/".as_ref(), name.as_ref()]);
         let launch = Launch {
@@ -213,7 +220,7 @@ impl Kernel {
         };
         launch.start_gated_as(&Birth {
             not_held: &self.home.locks(),
-            session: self.settings.own_session(),
+            session: self.settings.own_session() || kept,
             caught: self.signals.caught(),
             files: &[],
         })
@@ -247,7 +254,7 @@ impl Kernel {
     }
 
     /// The last component of the directory's name, or that of where we are.
-    fn name(&self) -> OsString {
+    pub(super) fn name(&self) -> OsString {
         let own = Path::new(&self.directory).file_name().map(OsStr::to_owned);
         let here = || {
             std::env::current_dir()

@@ -31,6 +31,7 @@ use crate::signals::Signals;
 use crate::state::{State, Unit};
 use crate::upgrade;
 use crate::word;
+use cage::Cage;
 use deaths::Deaths;
 use people::People;
 use pipe::LogPipe;
@@ -39,6 +40,7 @@ use socket::Socket;
 use status::Bytes;
 use tell::Told;
 
+mod cage;
 mod deaths;
 mod detail;
 mod house;
@@ -85,6 +87,9 @@ pub(crate) struct Kernel {
     /// On which it says how it is, where its directory asks for that.
     socket: Option<Box<Socket>>,
     deaths: Deaths,
+    /// What keeps the service together with all that it starts, as long as any of that
+    /// may live.
+    cage: Option<Box<Cage>>,
     told: Told,
     /// What only the start has needed was given back.
     lean: bool,
@@ -133,6 +138,7 @@ impl Kernel {
             ready: None,
             socket: None,
             deaths: Deaths::default(),
+            cage: None,
             told: Told::default(),
             lean: false,
             written: None,
@@ -282,6 +288,20 @@ impl World for Kernel {
         warn(PROGRAM, &what, why);
     }
 
+    fn sweep(&mut self, state: &State) -> bool {
+        self.sweep_cage(state)
+    }
+
+    fn send_rest(&mut self, state: &State, signal: Signal) {
+        if let Some(cage) = &self.cage {
+            cage.send(&self.bounds(state), signal);
+        }
+        // Where it lives it may have left, and it is not known by its kin.
+        if let Some(pid) = state.main.process.pid() {
+            drop(self.send(Unit::Main, pid, signal, false));
+        }
+    }
+
     fn send(&mut self, _whose: Unit, to: Pid, signal: Signal, group: bool) -> io::Result<()> {
         if group {
             return process::send_group(to, signal);
@@ -339,7 +359,24 @@ impl World for Kernel {
             neighbours.and_then(Neighbours::watched),
             socket.and_then(Result::ok),
         ];
-        let watched = watched.map(|fd| fd.map(|fd| (fd, Interest::Readable)));
+        let readable = |fd: Option<_>| fd.map(|fd| (fd, Interest::Readable));
+        let cage = self.cage.as_ref();
+        let rest = cage.and_then(|cage| Some((cage.watched()?, Interest::Urgent)));
+        let [
+            signal,
+            control,
+            main,
+            log,
+            notify,
+            hook,
+            check,
+            ready,
+            around,
+            says,
+        ] = watched.map(readable);
+        let all = [
+            signal, control, main, log, notify, hook, check, ready, around, says, rest,
+        ];
         let Ok(
             [
                 signal,
@@ -352,8 +389,9 @@ impl World for Kernel {
                 ready,
                 around,
                 says,
+                rest,
             ],
-        ) = wait::until_ready(watched, deadline)
+        ) = wait::until_ready(all, deadline)
         else {
             // The kernel is out of memory. Looking everywhere is always right.
             std::thread::sleep(BREATH);
@@ -364,6 +402,7 @@ impl World for Kernel {
                 ready: false,
                 heard: None,
                 neighbours: true,
+                rest: true,
             };
         };
         // Before the children are looked at: the signal of one that dies in
@@ -379,6 +418,7 @@ impl World for Kernel {
             ready: ready && self.hear(),
             heard: if says { self.listen() } else { None },
             neighbours: around && self.look_around(),
+            rest,
         }
     }
 

@@ -41,6 +41,9 @@ impl Kernel {
         if !takeover::is_of_this_boot(&record, self.ledger.boot, clock::since_boot()) {
             return Ok(None);
         }
+        if more.is_some() || self.settings.wants_cage() {
+            self.find_cage();
+        }
         let now = Moment::now();
         let (fate, mut main) = Person::find(record.service);
         main.remember(fate, record.since, record.since_boot);

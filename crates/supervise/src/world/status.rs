@@ -37,7 +37,8 @@ pub(super) fn status(machine: &Machine, person: &Person) -> Status {
         Process::Down
         | Process::Waiting { .. }
         | Process::Starting { .. }
-        | Process::Doubtful { .. } => (0, false),
+        | Process::Doubtful { .. }
+        | Process::Clearing { .. } => (0, false),
     };
     let (seconds, nanos) = person.seconds();
     Status {
@@ -61,7 +62,10 @@ fn encores(machine: &Machine) -> Encores {
     match (machine.process, machine.role) {
         (Process::Down, _) if machine.failed => Encores::Failed,
         (Process::Down, _) if machine.up => Encores::Started,
-        (Process::Down, _) | (_, Role::Stop | Role::Finish) => Encores::Stopped,
+        // What is left behind is no process that could be told anything.
+        (Process::Down | Process::Clearing { .. }, _) | (_, Role::Stop | Role::Finish) => {
+            Encores::Stopped
+        }
         (Process::Running { .. }, Role::Run) if machine.want == Want::Down => Encores::Stopping,
         (Process::Running { .. }, Role::Run) => Encores::Running,
         (Process::Running { .. }, _) if machine.want == Want::Down => Encores::Stopping,

@@ -9,6 +9,7 @@ use dt_os::usage::Dead;
 use dt_service::deaths::{Death, Ending, Role};
 use dt_service::details::{self, LastDeath};
 
+use super::cage::Cage;
 use super::{Kernel, detail, people};
 use crate::files;
 use crate::machine::{Machine, Outcome, Process};
@@ -41,6 +42,8 @@ impl Kernel {
         let Some(person) = self.people.of(pid) else {
             return;
         };
+        // Of all that it has started, where the kernel counts that.
+        let (out_of_memory, most) = self.memory_of(pid);
         let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
         let ending = match how {
             Outcome::Exited(code) => Ending::Code(byte(code)),
@@ -56,8 +59,8 @@ impl Kernel {
             role: person.role,
             ending,
             core_dumped: dead.is_some_and(|dead| dead.core_dumped),
-            out_of_memory: false,
-            peak_memory: dead.map_or(0, |dead| dead.peak_memory),
+            out_of_memory,
+            peak_memory: most.or(dead.map(|dead| dead.peak_memory)).unwrap_or(0),
             user_time: cost.user,
             system_time: cost.system,
         };
@@ -78,6 +81,15 @@ impl Kernel {
         }
         let capacity = u32::from(self.settings.deaths_kept());
         let _ = self.deaths.note(&self.place, &death, capacity);
+    }
+
+    /// Of a `run` that has died: whether the kernel has killed for want of memory, and
+    /// the most memory there was.
+    fn memory_of(&self, pid: Pid) -> (bool, Option<u64>) {
+        let run = self.people.of(pid);
+        let run = run.is_some_and(|person| person.role == Role::Run);
+        let cage = self.cage.as_deref().filter(|_| run);
+        cage.map_or((false, None), Cage::account)
     }
 
     /// Writes the file `details`, where there is anything to say and it has changed.
@@ -110,6 +122,10 @@ impl Kernel {
             problems: u32::try_from(problems).unwrap_or(u32::MAX),
             last_death: self.told.last,
             about: self.about(known.reason),
+            kept: self
+                .cage
+                .as_ref()
+                .map_or(details::Kept::Not, |cage| cage.kept()),
             words: self.words(state),
             ..known
         };

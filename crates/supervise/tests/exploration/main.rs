@@ -14,8 +14,10 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use dt_os::clock::Moment;
+use dt_service::deaths::Role;
+use dt_service::record::More;
 use dt_service::{Command, Want};
-use supervise::machine::{Event, Needs, Outcome, Policy, Process, Reason};
+use supervise::machine::{Event, Needs, Outcome, Policy, Process, Reason, Rest};
 
 use dt_settings::Letters;
 use machine::{DONE, FINISHING, FULL, LIMITED, OUTCOMES, SAYS, SPEAKING, STRANGER, hooked};
@@ -27,6 +29,13 @@ const STEPS: [Duration; 3] = [
     Duration::from_millis(510),
     Duration::from_mins(1),
 ];
+
+/// A directory with nothing but `run`, and not of 0.76.
+const ONLY_RUN: Policy = Policy {
+    plain: false,
+    stable_after: Duration::ZERO,
+    ..Policy::PLAIN
+};
 
 /// What can happen to `reality`, and what cannot but must do no harm. A pid is
 /// reaped only where it was alive.
@@ -52,6 +61,7 @@ fn possible(reality: &Reality) -> Vec<Event> {
         Event::Due,
         Event::Ready,
         Event::Neighbours,
+        Event::Stirred,
         Event::Started(STRANGER),
         Event::StartFailed,
         Event::Proven(STRANGER),
@@ -71,9 +81,12 @@ fn killed_at_each_step(reality: Reality, event: Event, at: Moment, kind: bool) -
         let End::Killed(dead) = reality.go(event, at, World { kind, steps }) else {
             break;
         };
-        let due = dead.record.due && !dead.record.leaving;
+        // That one is due after a death, and may not be wanted any more.
+        let after_death = |more: &More| more.role == Role::Run && more.counts.ended.is_some();
+        let clearing = dead.more.as_ref().is_some_and(after_death);
+        let due = dead.record.due && !dead.record.leaving && !clearing;
         for (begun, event) in dead.taken_over(at) {
-            let leaving = begun.machine.leaving && event != Event::Boot;
+            let leaving = begun.machine.leaving && (event != Event::Boot || clearing);
             let Some(begun) = begun.settle(event, at, kind) else {
                 assert!(leaving, "it quits at once");
                 continue;
@@ -173,6 +186,21 @@ fn with_hooks(letters: &[u8]) -> Policy {
 fn nor_while_something_is_needed() {
     for needs in [Needs::Unmet, Needs::Failed, Needs::Ring] {
         explore_so_far(Policy { needs, ..FULL }, 2000);
+    }
+}
+
+#[test]
+fn nor_where_a_service_is_all_that_it_has_started() {
+    for rest in [Rest::Told, Rest::Looked] {
+        explore_so_far(Policy { rest, ..FINISHING }, 300);
+        for kill_after in [Some(STEPS[1]), None] {
+            let policy = Policy {
+                rest,
+                kill_after,
+                ..ONLY_RUN
+            };
+            explore_so_far(policy, 400);
+        }
     }
 }
 

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
+use dt_os::signals::Signal;
 use dt_service::deaths::Role;
 use dt_service::record::More;
 use dt_service::{Incarnation, Record, Want};
 use supervise::machine::{
     Action, Actions, CHECK_PACE, Event, Machine, Needs, Outcome, PACE, PATIENCE, Policy, Process,
+    Rest,
 };
 use supervise::state::State;
 use supervise::takeover::{self, Fate};
@@ -22,6 +24,8 @@ pub struct Reality {
     pub policy: Policy,
     /// The living (or dead and not yet reaped) process of the service.
     pub alive: Option<Pid>,
+    /// Something that a `run` which has died had started lives on.
+    pub rest: bool,
     /// What it is.
     pub role: Role,
     /// The living programs in `control`, and `check`.
@@ -108,6 +112,7 @@ impl Reality {
             machine: Machine::new(want),
             policy,
             alive: None,
+            rest: false,
             role: Role::Run,
             beside: [None; 2],
             last_starts: [None; 2],
@@ -120,6 +125,7 @@ impl Reality {
     /// A death is a fact before anybody hears of it.
     fn dies(&mut self, how: Outcome) {
         self.alive = None;
+        self.rest = self.role == Role::Run && self.policy.rest != Rest::Ignored;
         let given_up = self.policy.fails_on_100 && how == Outcome::Exited(100);
         self.come = match (self.role, how) {
             (Role::Start, DONE) => Come::Up,
@@ -151,6 +157,9 @@ impl Reality {
         {
             self.dies(how);
         }
+        if event == Event::Stirred && world.kind {
+            self.rest = false;
+        }
         if let Event::Died(pid, _) = event {
             self.beside = self.beside.map(|alive| alive.filter(|alive| *alive != pid));
         }
@@ -178,6 +187,7 @@ impl Reality {
             if doubtful && actions.contains(&Some(Action::Quit)) {
                 // Given up by whoever said so.
                 self.alive = None;
+                self.rest = false;
                 self.come = Come::Down;
             }
             for action in actions.into_iter().flatten() {
@@ -213,9 +223,17 @@ impl Reality {
                             return End::Killed(self);
                         }
                     }
+                    Action::SendRest(signal) => {
+                        assert_ne!(self.policy.rest, Rest::Ignored, "it is nobody's");
+                        self.rest &= signal != Signal::SIGKILL || !world.kind;
+                    }
+                    Action::Sweep => {
+                        next = Some(if self.rest { Event::Left } else { Event::Empty });
+                    }
                     Action::Examine(pid) => next = Some(self.examine(pid, world.kind)),
                     Action::Quit => {
                         assert_eq!(self.alive, None, "leaves the service behind");
+                        assert!(!self.rest, "leaves behind what it has left");
                         let given_up = doubtful || self.machine.hooks.is_idle();
                         assert!(given_up, "leaves a hook behind");
                         self.check_come();
@@ -266,6 +284,7 @@ impl Reality {
     /// nothing; so the two are one step.
     fn start(&mut self, role: Role, at: Moment, forks: bool) -> Event {
         assert_eq!(self.alive, None, "a second copy");
+        assert!(!self.rest, "beside what the last one has left");
         let place = match role {
             Role::Stop => {
                 assert_ne!(self.come, Come::Down, "stops what never was up");
@@ -360,6 +379,7 @@ impl Reality {
                 all.push((Self { machine, ..self }, event));
             } else {
                 assert!(self.record.leaving && self.alive.is_none(), "{killed:?}");
+                assert!(!self.rest, "{killed:?}");
                 self.last_starts = [None; 2];
                 self.check_come();
                 self.come = Come::Down;
@@ -376,6 +396,11 @@ impl Reality {
 
     fn check(&self, at: Moment) {
         let machine = &self.machine;
+        let may_be_left = matches!(
+            machine.process,
+            Process::Clearing { .. } | Process::Doubtful { .. }
+        );
+        assert!(!self.rest || may_be_left, "what is left is forgotten");
         let believed = self.believed().into_iter().zip(self.beside);
         for (believed, alive) in believed {
             assert!(alive.is_none() || believed == alive, "lost sight of beside");
@@ -404,6 +429,15 @@ impl Reality {
                 assert_eq!(self.alive, None, "lost sight of");
             }
             Process::Starting { .. } => panic!("an answer that never came"),
+            Process::Clearing { .. } => {
+                assert!(self.rest, "nothing is left, and nobody has looked");
+                assert_eq!(self.alive, None, "lost sight of");
+                let until = machine.deadline_of_process().unwrap();
+                assert!(
+                    until.since(at) <= Duration::from_secs(10),
+                    "too long a wait"
+                );
+            }
             Process::Running { pid, .. } => assert_eq!(self.alive, Some(pid), "a ghost"),
             Process::Doubtful { pid, until, .. } => {
                 assert_eq!(
@@ -424,6 +458,9 @@ impl Reality {
             &mut self.machine.process
         {
             *until = shift(*until);
+        }
+        if let Process::Clearing { look, .. } = &mut self.machine.process {
+            *look = look.map(shift);
         }
         let machine = &mut self.machine;
         machine.stable_at = EPOCH;
