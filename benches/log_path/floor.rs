@@ -79,7 +79,7 @@ fn output_of(
             return Ok(bytes + if stamped { lines * STAMP } else { 0 });
         }
         bytes += count as u64;
-        lines += read.iter().filter(|byte| **byte == b'\n').count() as u64;
+        lines += read.split(|byte| *byte == b'\n').count() as u64 - 1;
     }
 }
 

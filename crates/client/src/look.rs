@@ -289,6 +289,12 @@ mod tests {
     }
 
     #[test]
+    fn a_century_is_an_age() {
+        let now = dt_tai::from_unix(1 << 32, 0).0.0;
+        assert_eq!(between(now, dt_tai::from_unix(7, 0).0.0), (1 << 32) - 7);
+    }
+
+    #[test]
     fn an_absurd_age_is_rounded_as_the_original_rounds_it() {
         assert_eq!(
             between(4_611_686_020_222_755_842, 0),

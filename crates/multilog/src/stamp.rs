@@ -85,6 +85,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_ends_in_2038_or_in_2106() {
+        for (seconds, text) in [
+            (1 << 31, &b"2147483648.000000 "[..]),
+            (1 << 32, b"4294967296.000000 "),
+        ] {
+            let stamp = Stamp::new(Form::Seconds, dt_tai::from_unix(seconds, 500));
+            assert_eq!(stamp.bytes(), text);
+        }
+    }
+
+    #[test]
     fn a_stamp_comes_back_from_a_record() {
         for form in [Form::Label, Form::Seconds] {
             let stamp = Stamp::new(form, dt_tai::from_unix(1_000_000_000, 500));

@@ -420,3 +420,40 @@ fn stopped_dead_while_going_on_with_a_finished_log_it_is_no_outage() {
         }
     }
 }
+
+/// A clock that is set while multilog runs: by an hour each way at each reading, past
+/// the ends of 31 and of 32 bits, and back to 1970.
+#[test]
+fn whatever_the_clock_is_set_to_names_follow_each_other() {
+    let clocks: [fn(u64) -> i64; 5] = [
+        |now| if now % 2 == 0 { -3600 } else { 3600 },
+        |now| if now > 1_000_003 { -86_400 } else { 0 },
+        |now| i64::from(i32::MAX) - 1000 + i64::try_from(now % 3).unwrap() - 1,
+        |now| i64::from(u32::MAX) - 1000 + i64::try_from(now % 3).unwrap() - 1,
+        |now| {
+            if now > 1_000_004 {
+                -1000
+            } else {
+                4_000_000_000
+            }
+        },
+    ];
+    for words in [PLAIN, STAMPED, SECONDS, PROCESSED, TWO] {
+        for (index, wall) in clocks.into_iter().enumerate() {
+            let mut model = model(words);
+            model.wall = wall;
+            // The files in the order of their names are the lines in theirs.
+            assert_eq!(model.run(words), Some(Ok(())));
+            check(&model, words, &format!("clock {index}"));
+            let finished = model.files(0).len();
+            assert!(finished > 3, "{words:?}: {finished} files");
+            // And so across starts.
+            let mut model = self::model(words);
+            model.wall = wall;
+            model.stop_at = calls(words) / 2;
+            assert_eq!(model.run(words), None);
+            model.run_to_the_end(words);
+            check(&model, words, &format!("clock {index}, stopped"));
+        }
+    }
+}

@@ -31,7 +31,7 @@ impl UnixTime {
 /// A reading of the monotonic clock, which nobody can set.
 ///
 /// Its zero means nothing; only differences do. It stands still while the
-/// machine sleeps.
+/// machine sleeps, and is the machine's own in whatever time namespace we are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(Duration);
 
@@ -39,7 +39,8 @@ impl Moment {
     /// The clock as it stands.
     #[must_use]
     pub fn now() -> Self {
-        Self(Duration::from(read(ClockId::CLOCK_MONOTONIC)))
+        let ours = Duration::from(read(ClockId::CLOCK_MONOTONIC));
+        Self(crate::timens::ahead().monotonic.taken_off(ours))
     }
 
     /// A moment at a chosen distance from the clock's zero, for tests of pure code.
@@ -62,10 +63,12 @@ impl Moment {
 }
 
 /// How long ago the machine was started, its sleep included: what a span of time
-/// is measured by that began before us and that people are told.
+/// is measured by that began before us and that people are told. By the machine's
+/// own clock, in whatever time namespace we are.
 #[must_use]
 pub fn since_boot() -> Duration {
-    Duration::from(read(ClockId::CLOCK_BOOTTIME))
+    let ours = Duration::from(read(ClockId::CLOCK_BOOTTIME));
+    crate::timens::ahead().boottime.taken_off(ours)
 }
 
 fn read(clock: ClockId) -> TimeSpec {

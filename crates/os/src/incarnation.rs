@@ -31,8 +31,9 @@ pub fn boot_id() -> Option<[u8; 16]> {
 /// What /proc tells of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// When it started, in clock ticks since the boot. Together with the boot and
-    /// the process id this is unique: a process id is not used again within a tick.
+    /// When it started, in clock ticks since the boot, by the machine's own clock.
+    /// Together with the boot and the process id this is unique: a process id is not
+    /// used again within a tick.
     pub start: u64,
     /// Its parent.
     pub parent: Pid,
@@ -47,7 +48,19 @@ pub struct Seen {
 pub fn look_up(pid: Pid) -> io::Result<Seen> {
     let mut stat = [0; STAT];
     match stat_of(pid, &mut stat) {
-        Ok(stat) => parse(stat).ok_or_else(|| Errno::EPROTO.into()),
+        Ok(stat) => {
+            let seen = parse(stat).ok_or(Errno::EPROTO)?;
+            // What is told is by the clock of our own time namespace. Where that is ahead
+            // by parts of a tick it cannot be told exactly, and so not at all.
+            let ahead = crate::timens::ahead().boottime.0;
+            if ahead % TICK != 0 {
+                return Err(Errno::EPROTO.into());
+            }
+            Ok(Seen {
+                start: seen.start.wrapping_add_signed(-(ahead / TICK)),
+                ..seen
+            })
+        }
         // Where /proc shows others' processes it can also tell that there is none.
         Err(why) if why.kind() == ErrorKind::NotFound && !lives(pid) => Err(Errno::ESRCH.into()),
         Err(why) => Err(why),
@@ -87,6 +100,8 @@ pub(crate) fn status_of_dead(pid: Pid) -> Option<i32> {
     may.then_some(status)
 }
 
+/// Nanoseconds in a clock tick, wherever Linux tells ticks.
+const TICK: i64 = 10_000_000;
 /// What /proc tells of a process and those around it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member {

@@ -212,6 +212,18 @@ mod tests {
         }
     }
 
+    /// A process that came in 2106, on a machine that has run for a century.
+    #[test]
+    fn no_moment_of_a_record_ends_at_32_bits() {
+        let record = Record {
+            since: ((1 << 62) + 10 + (1 << 32), 1),
+            since_boot: Duration::from_hours(876_600),
+            not_before: Duration::from_secs(1 << 33),
+            ..RECORD
+        };
+        assert_eq!(Record::decode(&record.encode(7)), Some((7, record)));
+    }
+
     /// Another layout needs another version.
     #[test]
     fn the_layout_is_as_documented() {

@@ -69,6 +69,13 @@ fn kill(running: &mut Running) {
     running.wait();
 }
 
+/// Has died: that it has no process could also be because it has not got one yet.
+fn until_dead(service: &Service) {
+    until("it is dead", || {
+        !service.deaths().is_empty() && service.status().pid == 0
+    });
+}
+
 /// Deaf to TERM.
 const DEAF: &str = "trap '' TERM; echo run >> events; while :; do sleep 1000; done";
 
@@ -79,7 +86,7 @@ fn a_service_that_does_not_end_is_killed_after_timeout_kill() {
     let _running = service.start();
     service.until_words("events", &["run"]);
     service.send("d");
-    until("it is dead", || service.status().pid == 0);
+    until_dead(&service);
     assert_eq!(service.deaths()[0].ending, Ending::Signal(9));
     assert_eq!(service.status().want, Want::Down);
 }
@@ -95,7 +102,7 @@ fn the_kill_outlives_the_supervise_that_was_to_send_it() {
     kill(&mut first);
     let _second = service.start();
     service.until_there();
-    until("it is dead", || service.status().pid == 0);
+    until_dead(&service);
 }
 
 #[test]
@@ -104,11 +111,11 @@ fn down_signal_names_the_signals_and_the_waits_between_them() {
         "trap 'echo quit >> events' QUIT; trap 'echo int >> events; exit' INT; trap '' TERM\n\
          echo run >> events; while :; do sleep 0.05; done",
     );
-    service.setting("down-signal", "QUIT 200ms TERM 200ms INT");
+    service.setting("down-signal", "QUIT 1s TERM 1s INT");
     let _running = service.start();
     service.until_words("events", &["run"]);
     service.send("d");
-    until("it is dead", || service.status().pid == 0);
+    until_dead(&service);
     assert_eq!(service.words("events"), ["run", "quit", "int"]);
 }
 

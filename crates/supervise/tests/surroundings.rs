@@ -128,3 +128,56 @@ fn without_proc_a_service_whose_supervise_was_killed_is_waited_for() {
     service.send("dx");
     assert_eq!(second.wait(), 0);
 }
+
+/// In a time namespace of its own, in which the machine is 28 hours older.
+const OLDER: [&str; 6] = [
+    "unshare",
+    "-T",
+    "--monotonic=100000",
+    "--boottime=100000",
+    "--fork",
+    "--kill-child",
+];
+
+/// A process seemed to have started 28 hours later, and so to be another: its service
+/// was started a second time.
+#[test]
+fn a_service_is_adopted_from_another_time_namespace() {
+    const NAME: &str = "a_service_is_adopted_from_another_time_namespace";
+    if Suite::under_test().is_original() || skipped_without_root(NAME) {
+        return;
+    }
+    let [program, arguments @ ..] = OLDER;
+    let mut command = Command::new(program);
+    let works = command.args(arguments).arg("true").status();
+    if !works.is_ok_and(|status| status.success()) {
+        eprintln!("{NAME}: skipped, no time namespaces here");
+        return;
+    }
+    for words in [[&["env"][..], &OLDER], [&OLDER, &["env"]]] {
+        let service = Service::new(RUN);
+        let first = start(&service, words[0]);
+        let before = service.until_up();
+        until("it has noted itself", || {
+            service.scratch.join("d/log").exists()
+        });
+        drop(first);
+        let suite = Suite::under_test();
+        until("none is there", || {
+            suite.run("svok", &["d"], &service.scratch).code != 0
+        });
+        let _second = start(&service, words[1]);
+        service.until_there();
+        assert_eq!(service.status(), before, "{words:?}");
+        service.send("t");
+        until("another copy", || {
+            ![0, before.pid].contains(&service.status().pid)
+        });
+        let log = String::from_utf8(service.scratch.read("d/log")).unwrap();
+        assert!(log.starts_with(&format!("{}\n", before.pid)), "{log}");
+        let line = suite.run("svstat", &["d"], &service.scratch).stdout;
+        let line = String::from_utf8(line).unwrap();
+        let seconds = line.split(' ').nth(4).unwrap().parse::<u64>().unwrap();
+        assert!(seconds < 100, "{line}");
+    }
+}

@@ -17,7 +17,7 @@ use tree::{Scanner, Tree};
 /// A score that nobody needs a privilege for, and that is not ours.
 const SCORE: &str = "900";
 
-const HOOKS: [&str; 4] = ["start", "stop", "finish", "notify"];
+const HOOKS: [&str; 6] = ["start", "check", "control/h", "stop", "finish", "notify"];
 
 fn score(process: impl std::fmt::Display) -> String {
     let score = fs::read_to_string(format!("/proc/{process}/oom_score_adj"));
@@ -113,7 +113,7 @@ fn a_score_is_for_those_who_supervise_and_for_nothing_that_they_start() {
     }
     check(&tree, &second, &old);
 
-    send(&tree, "a", "d");
+    send(&tree, "a", "hd");
     for hook in HOOKS {
         let file = tree.scratch.join(format!("sc/a/{hook}.score"));
         until(&format!("{hook} has run"), || file.is_file());

@@ -118,6 +118,27 @@ mod tests {
         assert_eq!(&label(from_unix(1 << 32, 0)), b"@400000010000000a00000000");
     }
 
+    /// The ends of 31 and 32 bits of seconds.
+    #[test]
+    fn nothing_ends_in_2038_or_in_2106() {
+        for (last, before, after) in [
+            (
+                i64::from(i32::MAX),
+                b"@4000000080000009",
+                b"@400000008000000a",
+            ),
+            (
+                i64::from(u32::MAX),
+                b"@4000000100000009",
+                b"@400000010000000a",
+            ),
+        ] {
+            assert_eq!(&label(from_unix(last, 0))[..17], before);
+            assert_eq!(&label(from_unix(last + 1, 0))[..17], after);
+            assert_eq!(unix_seconds(from_unix(last + 1, 0)), last + 1);
+        }
+    }
+
     #[test]
     fn a_label_reads_back_as_what_was_written() {
         for instant in [

@@ -84,6 +84,8 @@ pub struct Model {
     pub pipe: u64,
     /// Milliseconds.
     pub now: u64,
+    /// By how many seconds the clock on the wall is ahead of that.
+    pub wall: fn(now: u64) -> i64,
 }
 
 struct Dead;
@@ -110,6 +112,7 @@ impl Model {
             boot: 1,
             pipe: 1,
             now: 1_000_000,
+            wall: |_| 0,
         }
     }
 
@@ -572,7 +575,7 @@ impl World for Model {
     fn unix_time(&mut self) -> UnixTime {
         self.now += 1;
         UnixTime {
-            secs: i64::try_from(self.now / 1000).unwrap(),
+            secs: i64::try_from(self.now / 1000).unwrap() + (self.wall)(self.now),
             nanos: u32::try_from(self.now % 1000).unwrap() * 1_000_000,
         }
     }
