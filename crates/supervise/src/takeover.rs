@@ -119,11 +119,14 @@ pub fn started(service: Incarnation, at: Moment, spacing: Duration) -> Noted {
     }
 }
 
-/// What more there is on record once that start has been made.
+/// What more there is on record once that start has been made, after which `machine`
+/// goes on: what it counts is counted from then on, also if nobody comes to hear of
+/// the start.
 #[must_use]
-pub fn more_started(more: More) -> More {
+pub fn more_started(more: More, machine: &Machine) -> More {
     More {
         up: more.up || more.role == Role::Run,
+        counts: counts(machine),
         ..more
     }
 }

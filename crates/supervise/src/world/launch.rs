@@ -18,7 +18,7 @@ use super::Kernel;
 use super::people::Person;
 use super::ready::ReadyPipe;
 use super::socket::{self, Socket};
-use crate::machine::{Machine, Outcome, PACE};
+use crate::machine::{Event, Machine, Outcome, PACE};
 use crate::state::{State, Unit};
 use crate::{PROGRAM, ledger, takeover};
 
@@ -164,7 +164,11 @@ impl Kernel {
         let started = takeover::started(service, Moment::now(), spacing);
         match whose {
             Unit::Main => {
-                more = more.map(takeover::more_started);
+                let (begun, _) =
+                    state
+                        .main
+                        .step(Event::Started(child), Moment::now(), self.settings.known());
+                more = more.map(|more| takeover::more_started(more, &begun));
                 record = Record {
                     service: started.service,
                     paused: started.paused,

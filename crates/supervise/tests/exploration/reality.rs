@@ -322,7 +322,8 @@ impl Reality {
         self.alive = Some(OURS);
         self.role = role;
         let started = takeover::started(SERVICE, at, PACE);
-        self.more = self.more.map(takeover::more_started);
+        let (begun, _) = self.machine.step(Event::Started(OURS), at, &self.policy);
+        self.more = self.more.map(|more| takeover::more_started(more, &begun));
         self.record = Record {
             service: started.service,
             paused: started.paused,
