@@ -49,15 +49,15 @@ pub fn look_up(pid: Pid) -> io::Result<Seen> {
     let mut stat = [0; STAT];
     match stat_of(pid, &mut stat) {
         Ok(stat) => {
-            let seen = parse(stat).ok_or(Errno::EPROTO)?;
+            let mut seen = parse(stat).ok_or(Errno::EPROTO)?;
             // What is told is by the clock of our own time namespace. Where that is ahead
             // by parts of a tick it cannot be told exactly, and so not at all.
             let ahead = crate::timens::ahead().boottime.0;
             if ahead % TICK != 0 {
                 return Err(Errno::EPROTO.into());
             }
-            let start = seen.start.wrapping_add_signed(-(ahead / TICK));
-            Ok(Seen { start, ..seen })
+            seen.start = seen.start.wrapping_add_signed(-(ahead / TICK));
+            Ok(seen)
         }
         // Where /proc shows others' processes it can also tell that there is none.
         Err(why) if why.kind() == ErrorKind::NotFound && !lives(pid) => Err(Errno::ESRCH.into()),
