@@ -217,7 +217,7 @@ mod tests {
     fn no_moment_of_a_record_ends_at_32_bits() {
         let record = Record {
             since: ((1 << 62) + 10 + (1 << 32), 1),
-            since_boot: Duration::from_secs(3_155_760_000),
+            since_boot: Duration::from_hours(876_600),
             not_before: Duration::from_secs(1 << 33),
             ..RECORD
         };
