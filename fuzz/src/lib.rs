@@ -10,10 +10,12 @@ mod logs;
 mod model;
 mod oracle;
 mod programs;
+mod scanning;
 mod services;
 mod settings;
 mod stamps;
 mod states;
+mod supervising;
 
 /// Something to be fuzzed.
 #[derive(Clone, Copy)]
@@ -49,6 +51,14 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "supervise_machine",
         check: services::machine,
+    },
+    Target {
+        name: "supervise_settings",
+        check: supervising::settings,
+    },
+    Target {
+        name: "svscan_machine",
+        check: scanning::machine,
     },
     Target {
         name: "multilog_script",

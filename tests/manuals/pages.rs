@@ -250,7 +250,12 @@ fn files(page: &Page) -> BTreeSet<String> {
 fn every_file_of_supervise_has_its_line() {
     let mut names: BTreeSet<String> = constants("crates/service/src/lib.rs").into_iter().collect();
     assert!(names.contains("supervise/status"), "{names:?}");
-    let others = [details::NAME, details::NAME_NEW, deaths::NAME];
+    let others = [
+        details::NAME,
+        details::NAME_NEW,
+        details::CGROUP,
+        deaths::NAME,
+    ];
     names.extend(others.map(|name| format!("supervise/{name}")));
     assert_eq!(files(&page::of("supervise")), names);
 }

@@ -45,6 +45,9 @@ use crate::deaths::{Ending, Role};
 pub const NAME: &str = "details";
 /// The same in the making.
 pub const NAME_NEW: &str = "details.new";
+/// The name of the file that says where the service's cgroup is; it is empty where there
+/// is none, and what it has started is found otherwise.
+pub const CGROUP: &str = "cgroup";
 /// Bytes in the file.
 pub const LEN: usize = 640;
 

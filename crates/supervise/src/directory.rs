@@ -164,6 +164,7 @@ impl Directory {
     fn derived(&self) -> Policy {
         let settings = &self.settings;
         let present = settings.present;
+        let speaks = present.has(Setting::NotifySocket);
         let (delay, delay_max) = if present.has(Setting::RestartDelay) {
             (settings.restart_delay, settings.restart_delay_max)
         } else {
@@ -200,9 +201,7 @@ impl Directory {
                 None if present.has(Setting::Cgroup) => Rest::Told,
                 None => Rest::Ignored,
             },
-            watchdog: settings
-                .timeout_watchdog
-                .filter(|_| present.has(Setting::NotifySocket)),
+            watchdog: settings.timeout_watchdog.filter(|_| speaks),
             jitter: jitter(),
         }
     }

@@ -17,7 +17,7 @@ use dt_os::holders::{Holder, Holders, has_ended};
 use dt_os::incarnation;
 use dt_os::pidfd::PidFd;
 use dt_os::process::Pid;
-use dt_service::{Place, Record};
+use dt_service::{Place, Record, details};
 
 /// A process that somebody else has started.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ pub fn service_of(directory: &Path) -> Option<Survivor> {
 /// Whether there is anybody in the service's own cgroup, if it has one.
 pub fn is_populated(directory: &Path) -> bool {
     let path = || {
-        let file = Place::directory_of(directory).ok()?.join("cgroup");
+        let file = Place::directory_of(directory).ok()?.join(details::CGROUP);
         let file = How::READ.no_follow().open(file).ok()?;
         let mut path = Vec::new();
         file.take(4096).read_to_end(&mut path).ok()?;

@@ -125,7 +125,7 @@ struct Pretended {
     next_pipe: u64,
     /// A living pipe could not be found once.
     lost_a_pipe: bool,
-    /// Somebody could not be watched once.
+    /// Somebody could not be watched once, or not be found.
     out_of_reach: bool,
     requests: Vec<Request>,
     /// While all is stopped in order: the directory that needs another, and the other.
@@ -187,8 +187,11 @@ impl Pretended {
         }
     }
 
-    fn fails(&self, call: Call) -> io::Result<()> {
+    fn fails(&mut self, call: Call) -> io::Result<()> {
         if self.broken == Some(call) {
+            // Who lives on from an earlier life is not come upon then.
+            let mut all = self.processes.values();
+            self.out_of_reach |= all.any(|is| is.life < self.life);
             return Err(Errno::EMFILE.into());
         }
         Ok(())
@@ -592,6 +595,23 @@ fn wait_of(stage: Stage) -> Option<Moment> {
             (main, log) => main.into_iter().chain(log).map(|wait| wait.until).min(),
         },
     }
+}
+
+/// For the fuzzer: as long as it likes, and far longer than trying every sequence can
+/// go. With `planted` a process may end of which nobody is ever told.
+#[cfg(not(test))]
+pub fn follow(bytes: &[u8], planted: bool) {
+    let deeds = bytes
+        .iter()
+        .map(|byte| DEEDS[usize::from(*byte) % DEEDS.len()]);
+    let deeds: Vec<_> = deeds.collect();
+    let mut tried = Tried::after(&deeds);
+    let rare = [Deed::Make(0), Deed::Wait, Deed::Link];
+    if planted && deeds.windows(3).any(|three| three == rare) {
+        tried.world.processes.pop_first();
+    }
+    tried.turn();
+    tried.check_that_all_comes_up();
 }
 
 /// More services than this at a time show nothing new.

@@ -15,7 +15,7 @@ use dt_os::file::How;
 use dt_os::process::{self, Pid};
 use dt_os::signals::Signal;
 use dt_os::{descriptor, kin};
-use dt_service::details::Kept;
+use dt_service::details::{self, Kept};
 
 use super::Kernel;
 use crate::machine::Rest;
@@ -24,10 +24,6 @@ use crate::{PROGRAM, files, takeover};
 
 /// Below which cgroup the services' are to be, where that is not our own.
 const VARIABLE: &str = "SUPERVISE_CGROUP";
-
-/// The file that says where the service's cgroup is; it is empty where there is none
-/// and the service is kept together otherwise.
-const NAME: &str = "cgroup";
 
 /// The longest name that a cgroup gets from its service.
 const LONGEST: usize = 100;
@@ -175,7 +171,7 @@ impl Kernel {
         }
         self.settings.uncaged = true;
         let _ = process::adopt_orphans();
-        let _ = files::replace(&self.place, NAME, b"");
+        let _ = files::replace(&self.place, details::CGROUP, b"");
         self.set_cage(Some(Cage::Kin { whole: true }));
     }
 
@@ -188,7 +184,7 @@ impl Kernel {
         // Known before it is there.
         let text = path.as_os_str().as_bytes();
         if self.known_leaf().as_deref() != Some(text) {
-            files::replace(&self.place, NAME, text)
+            files::replace(&self.place, details::CGROUP, text)
                 .map_err(|(_, why)| why.unwrap_or(dt_os::Errno::ENOSPC.into()))?;
         }
         Leaf::make(path)
@@ -205,7 +201,10 @@ impl Kernel {
     }
 
     fn known_leaf(&self) -> Option<Vec<u8>> {
-        let file = How::READ.no_follow().open(self.place.file(NAME)).ok()?;
+        let file = How::READ
+            .no_follow()
+            .open(self.place.file(details::CGROUP))
+            .ok()?;
         let is_file = file.metadata().is_ok_and(|facts| facts.is_file());
         let mut text = Vec::new();
         file.take(4096)

@@ -1,13 +1,13 @@
 //! What the machine never does, in all the states that it can get into.
 #![expect(
-    clippy::unwrap_used,
     clippy::large_types_passed_by_value,
-    reason = "a test that cannot go on panics"
+    reason = "a copy is what a way is taken from"
 )]
 
 #[path = "../machine/mod.rs"]
 mod machine;
 mod reality;
+#[cfg(test)]
 mod stories;
 
 use std::collections::{HashSet, VecDeque};
@@ -277,4 +277,75 @@ fn explore_so_far(policy: Policy, most: usize) {
         wait == Some(Duration::from_mins(1))
     });
     assert!(longest, "the longest wait was never reached");
+}
+
+/// For the fuzzer: one way as long as it likes, where trying all of them ends after so
+/// many states. With `planted` a process may end of which nobody is ever told.
+#[cfg(not(test))]
+pub fn follow(bytes: &[u8], planted: bool) {
+    let [which, start, rest @ ..] = bytes else {
+        return;
+    };
+    let (want, kind) = match start % 4 {
+        0 => (Want::Up, true),
+        1 => (Want::Down, true),
+        2 => (Want::Up, false),
+        _ => (Want::Down, false),
+    };
+    let booted = Reality::with(want, policy(*which)).settle(Event::Boot, EPOCH, kind);
+    let mut here = booted.map(|booted| booted.rebased(EPOCH));
+    for step in rest.chunks_exact(3) {
+        let (Some(mut reality), [what, how, at_step]) = (here, step) else {
+            return;
+        };
+        if planted && (*what, *how) == (0x2a, 0x2a) {
+            reality.alive = None;
+        }
+        let events = possible(&reality);
+        let event = events[usize::from(*what) % events.len()];
+        let at = EPOCH.plus(STEPS[usize::from(how >> 1) % STEPS.len()]);
+        let kinds = kinds(&reality);
+        let kind = kinds[usize::from(how & 1) % kinds.len()];
+        let next = if *at_step < 0xc0 {
+            reality.settle(event, at, kind)
+        } else {
+            let all = killed_at_each_step(reality, event, at, kind);
+            Some(all[usize::from(*at_step) % all.len()])
+        };
+        here = next.map(|next| next.rebased(at));
+    }
+}
+
+/// One of those that are explored.
+#[cfg(not(test))]
+fn policy(which: u8) -> Policy {
+    let hooks: [&[u8]; 3] = [b"u", b"td", b"kx"];
+    let needs = [Needs::Unmet, Needs::Failed, Needs::Ring];
+    match which % 14 {
+        0 => Policy::PLAIN,
+        1 => FINISHING,
+        2 => LIMITED,
+        3 => Policy {
+            control: Letters::NONE,
+            ..hooked()
+        },
+        4 => Policy {
+            stop: false,
+            ..FULL
+        },
+        5 => Policy {
+            start: false,
+            ..FULL
+        },
+        6 => Policy {
+            runless: true,
+            ..FULL
+        },
+        number @ 7..=9 => with_hooks(hooks[usize::from(number - 7)]),
+        number @ 10..=12 => Policy {
+            needs: needs[usize::from(number - 10)],
+            ..FULL
+        },
+        _ => FULL,
+    }
 }

@@ -15,7 +15,7 @@ use supervise::machine::{
 use supervise::state::State;
 use supervise::takeover::{self, Fate};
 
-use crate::machine::{CHECK, DONE, HOOK, OURS};
+use super::machine::{CHECK, DONE, HOOK, OURS};
 
 /// A machine and the world as it really is, which the machine only hears about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,8 +7,8 @@ use dt_os::signals::Signal;
 use dt_service::{Command, Want};
 use supervise::machine::{Action, Event, Policy};
 
-use crate::machine::{DONE, OURS};
-use crate::reality::{EPOCH, Reality};
+use super::machine::{DONE, OURS};
+use super::reality::{EPOCH, Reality};
 
 #[test]
 fn a_row_of_failed_forks_is_retried_after_1_2_4_and_at_last_60_seconds() {
