@@ -8,7 +8,7 @@ use std::path::Path;
 use dt_cli::Message;
 use dt_os::clock::Moment;
 use dt_os::{descriptor, file, process};
-use dt_settings::{Problem, Setting, Settings};
+use dt_settings::{Present, Problem, Setting, Settings};
 
 use crate::PROGRAM;
 use crate::machine::{Needs, PACE, Policy, Rest};
@@ -23,7 +23,11 @@ pub(crate) struct Directory {
     held: Option<file::Directory>,
     /// Encore's behaviour by way of the environment.
     encore: bool,
-    settings: Settings,
+    /// Which files there are.
+    present: Present,
+    notification_fd: Option<i32>,
+    deaths_kept: u16,
+    /// What the others say.
     policy: Policy,
     /// The services in the same scan directory, where this one needs some.
     neighbours: Option<Neighbours>,
@@ -47,7 +51,9 @@ impl Directory {
         Self {
             held: file::Directory::open(".").ok(),
             encore,
-            settings: Settings::default(),
+            present: Present::default(),
+            notification_fd: None,
+            deaths_kept: Settings::default().max_death_tally,
             policy: Policy::PLAIN,
             neighbours: above.map(|(scan, own)| Neighbours::new(scan, own)),
             caged: None,
@@ -59,7 +65,7 @@ impl Directory {
     }
 
     const fn has_ties(&self) -> bool {
-        let present = self.settings.present;
+        let present = self.present;
         present.has(Setting::Dependencies) || present.has(Setting::WaitsFor)
     }
 
@@ -98,16 +104,24 @@ impl Directory {
 
     /// Whether the service is to be kept together with all that it starts.
     pub(crate) const fn wants_cage(&self) -> bool {
-        self.settings.present.has(Setting::Cgroup)
+        self.present.has(Setting::Cgroup)
     }
 
     /// Says how the service that is there is kept together, if it is.
     pub(crate) fn cage(&mut self, caged: Option<Rest>) {
         self.caged = caged;
-        self.policy = Policy {
-            needs: self.policy.needs,
-            ..self.derived()
+        (self.policy.plain, self.policy.rest) = self.cage_policy();
+    }
+
+    /// Whether everything is as in 0.76, and what becomes of what `run` leaves behind.
+    fn cage_policy(&self) -> (bool, Rest) {
+        let plain = !self.present.beyond() && !self.encore && self.caged.is_none();
+        let rest = match self.caged {
+            Some(rest) => rest,
+            None if self.wants_cage() => Rest::Told,
+            None => Rest::Ignored,
         };
+        (plain, rest)
     }
 
     /// Has it read again when it is asked for next.
@@ -126,11 +140,14 @@ impl Directory {
         if !self.fresh {
             // Also where it fails: once in a turn.
             self.fresh = true;
-            let mut problems = Vec::new();
-            if let Some(held) = &self.held {
-                (self.settings, problems) = Settings::read(held)?;
-            }
-            self.policy = self.derived();
+            let (settings, problems) = match &self.held {
+                Some(held) => Settings::read(held)?,
+                None => Default::default(),
+            };
+            self.present = settings.present;
+            self.notification_fd = settings.notification_fd;
+            self.deaths_kept = settings.max_death_tally;
+            self.policy = self.derived(&settings);
             self.tell_ties(directory);
             self.tell(directory, problems);
         }
@@ -161,8 +178,7 @@ impl Directory {
         }
     }
 
-    fn derived(&self) -> Policy {
-        let settings = &self.settings;
+    fn derived(&self, settings: &Settings) -> Policy {
         let present = settings.present;
         let speaks = present.has(Setting::NotifySocket);
         let (delay, delay_max) = if present.has(Setting::RestartDelay) {
@@ -172,8 +188,9 @@ impl Directory {
         };
         let tells = settings.notification_fd.is_some() || present.has(Setting::NotifySocket);
         let check = present.has(Setting::Check) && !tells;
+        let (plain, rest) = self.cage_policy();
         Policy {
-            plain: !present.beyond() && !self.encore && self.caged.is_none(),
+            plain,
             start: present.has(Setting::Start),
             stop: present.has(Setting::Stop),
             finish: present.has(Setting::Finish),
@@ -196,11 +213,7 @@ impl Directory {
             check,
             tells_ready: tells || check,
             up_limit: settings.timeout_up,
-            rest: match self.caged {
-                Some(rest) => rest,
-                None if present.has(Setting::Cgroup) => Rest::Told,
-                None => Rest::Ignored,
-            },
+            rest,
             watchdog: settings.timeout_watchdog.filter(|_| speaks),
             jitter: jitter(),
         }
@@ -223,34 +236,34 @@ impl Directory {
 
     /// Whether encore's behaviour is asked for where it contradicts 0.76.
     pub(crate) fn opted_in(&self) -> bool {
-        self.encore || self.settings.present.has(Setting::Encore)
+        self.encore || self.present.has(Setting::Encore)
     }
 
     /// Whether there is anything of encore's.
     pub(crate) fn is_encores(&self) -> bool {
-        let present = self.settings.present;
+        let present = self.present;
         let files = [Setting::Start, Setting::Stop, Setting::Notify, Setting::Log];
         self.opted_in() || files.into_iter().any(|file| present.has(file))
     }
 
     /// Whether each process has a session of its own.
     pub(crate) fn own_session(&self) -> bool {
-        self.opted_in() && !self.settings.present.has(Setting::NoSetsid)
+        self.opted_in() && !self.present.has(Setting::NoSetsid)
     }
 
     /// The descriptor on which `run` says that it is ready.
     pub(crate) const fn notification(&self) -> Option<i32> {
-        self.settings.notification_fd
+        self.notification_fd
     }
 
     /// Whether `run` gets a socket to say how it is.
     pub(crate) fn has_socket(&self) -> bool {
-        self.settings.present.has(Setting::NotifySocket)
+        self.present.has(Setting::NotifySocket)
     }
 
     /// How many deaths are kept.
     pub(crate) const fn deaths_kept(&self) -> u16 {
-        self.settings.max_death_tally
+        self.deaths_kept
     }
 
     /// How many files make no sense.
@@ -260,12 +273,12 @@ impl Directory {
 
     /// Whether `finish` is told in runit's way.
     pub(crate) fn finish_as_runit(&self) -> bool {
-        self.settings.present.has(Setting::FinishAsRunit)
+        self.present.has(Setting::FinishAsRunit)
     }
 
     /// Whether `log` is a program.
     pub(crate) fn has_log(&self) -> bool {
-        self.settings.present.has(Setting::Log)
+        self.present.has(Setting::Log)
     }
 }
 

@@ -56,19 +56,29 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     }
 }
 
-/// What there is once all is ready: the state to begin with, and what has happened.
-type Begun = (State, [(Unit, Event); 2], Box<Kernel>);
+/// What there is once all is ready.
+struct Begun {
+    state: State,
+    /// What has happened to it.
+    events: [(Unit, Event); 2],
+    kernel: Kernel,
+}
 
 /// Keeps the service until we are to exit.
-fn keep((state, events, mut kernel): Begun) -> Exit {
-    runtime::run(state, &events, &mut *kernel);
+fn keep(mut begun: Box<Begun>) -> Exit {
+    let Begun {
+        state,
+        events,
+        kernel,
+    } = &mut *begun;
+    runtime::run(state, events, kernel);
     Exit::OK
 }
 
-/// Not inlined, and the kernel in a box: what the way there takes of the stack is
-/// not taken for as long as we live.
+/// Not inlined, and all in a box: what the way there takes of the stack is not taken
+/// for as long as we live.
 #[inline(never)]
-fn begin(dir: &OsStr) -> Result<Begun, Fatal> {
+fn begin(dir: &OsStr) -> Result<Box<Begun>, Fatal> {
     let mut signals = watch_children(dir)?;
     let scan = scan_directory(dir);
     file::chdir(dir).map_err(|why| fatal(&["chdir to ".as_ref(), dir], &why))?;
@@ -90,7 +100,7 @@ fn begin(dir: &OsStr) -> Result<Begun, Fatal> {
         control,
     };
     let to_start = |why| of_file("start", dir, "run", &why);
-    let mut kernel = Box::new(Kernel::new(dir, held).map_err(to_start)?);
+    let mut kernel = Kernel::new(dir, held).map_err(to_start)?;
     let resumed = kernel.take_over(down).map_err(to_start)?;
     let (state, events) = match resumed {
         Some(resumed) => resumed,
@@ -99,13 +109,17 @@ fn begin(dir: &OsStr) -> Result<Begun, Fatal> {
     kernel.announce(&state);
     let ok = files::open_ok(&place).map_err(|why| of_ours("read", "ok", why))?;
     kernel.show_presence(ok);
-    Ok((state, events, kernel))
+    Ok(Box::new(Begun {
+        state,
+        events,
+        kernel,
+    }))
 }
 
 /// In the place of a program that has put everything on record, and whose
 /// children are ours.
 #[inline(never)]
-fn go_on(dir: &OsStr, handed: Handed) -> Result<Option<Begun>, Fatal> {
+fn go_on(dir: &OsStr, handed: Handed) -> Result<Option<Box<Begun>>, Fatal> {
     let mut signals = watch_children(dir)?;
     let place = place(dir)?;
     let own = Path::new(dir).file_name().map(OsStr::to_owned);
@@ -122,7 +136,7 @@ fn go_on(dir: &OsStr, handed: Handed) -> Result<Option<Begun>, Fatal> {
         control,
     };
     let to_start = |why| of_file("start", dir, "run", &why);
-    let mut kernel = Box::new(Kernel::new(dir, held).map_err(to_start)?);
+    let mut kernel = Kernel::new(dir, held).map_err(to_start)?;
     kernel.show_presence(handed.ok);
     if let Some((reader, writer)) = handed.pipe {
         kernel.take_pipe(reader, writer);
@@ -136,7 +150,11 @@ fn go_on(dir: &OsStr, handed: Handed) -> Result<Option<Begun>, Fatal> {
     };
     kernel.announce(&state);
     kernel.leave_word(None);
-    Ok(Some((state, events, kernel)))
+    Ok(Some(Box::new(Begun {
+        state,
+        events,
+        kernel,
+    })))
 }
 
 /// Where the services are that `dir` is one of, as seen from where we began, and

@@ -1,6 +1,7 @@
 //! Carries out what the machine decides.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use dt_os::clock::Moment;
@@ -112,19 +113,30 @@ const MAIN: To = To {
     group: false,
 };
 
+/// Whether `supervise` goes on; if not, it is to exit.
+pub type Flow = ControlFlow<()>;
+
 /// Runs until `supervise` is to exit, from `state` on, to which `events` have
 /// happened.
-pub fn run(state: State, events: &[(Unit, Event)], world: &mut impl World) {
-    let mut block = [0; BLOCK];
+pub fn run(state: &mut State, events: &[(Unit, Event)], world: &mut impl World) {
     // Who became `supervise` may have had children, one of them the service.
     let mut unburied = true;
-    let begun = events.iter().try_fold(state, |state, (unit, event)| {
-        settle(state, *unit, *event, world)
-    });
-    let mut next = begun.and_then(|state| bury(state, &mut unburied, world));
-    while let Some(state) = next {
-        next = turn(state, &mut unburied, &mut block, world);
+    let mut flow = begin(state, events, &mut unburied, world);
+    while flow.is_continue() {
+        flow = turn(state, &mut unburied, world);
     }
+}
+
+fn begin(
+    state: &mut State,
+    events: &[(Unit, Event)],
+    unburied: &mut bool,
+    world: &mut impl World,
+) -> Flow {
+    for (unit, event) in events {
+        settle(state, *unit, *event, world)?;
+    }
+    bury(state, unburied, world)
 }
 
 /// One turn, always in this order: deaths, so that a command finds the state of
@@ -132,52 +144,62 @@ pub fn run(state: State, events: &[(Unit, Event)], world: &mut impl World) {
 /// a death may count that did not before; what is due.
 ///
 /// `unburied` says that a child may have died that is not reaped yet.
-fn turn(
-    mut state: State,
-    unburied: &mut bool,
-    block: &mut [u8],
-    world: &mut impl World,
-) -> Option<State> {
-    let burial = if *unburied {
+fn turn(state: &mut State, unburied: &mut bool, world: &mut impl World) -> Flow {
+    let deadline = deadline(state, *unburied, world);
+    let ready = world.wait(deadline);
+    *unburied |= ready.children;
+    after(state, &ready, unburied, world)
+}
+
+/// Until when it is waited.
+///
+/// Neither inlined nor is what follows on the wait: what they take of the stack would
+/// else be taken for as long as it lasts, which is nearly always.
+#[inline(never)]
+fn deadline(state: &State, unburied: bool, world: &mut impl World) -> Option<Moment> {
+    let burial = if unburied {
         state.main.deaths_from(&world.policy())
     } else {
         None
     };
-    let ready = world.wait(burial.into_iter().chain(state.deadline()).min());
-    *unburied |= ready.children;
-    state = bury(state, unburied, world)?;
+    burial.into_iter().chain(state.deadline()).min()
+}
+
+#[inline(never)]
+fn after(state: &mut State, ready: &Ready, unburied: &mut bool, world: &mut impl World) -> Flow {
+    bury(state, unburied, world)?;
     if ready.ready {
-        state = settle(state, Unit::Main, Event::Ready, world)?;
+        settle(state, Unit::Main, Event::Ready, world)?;
     }
     if let Some(heard) = ready.heard {
-        state = settle(state, Unit::Main, Event::Heard(heard), world)?;
+        settle(state, Unit::Main, Event::Heard(heard), world)?;
     }
     if ready.neighbours {
-        state = settle(state, Unit::Main, Event::Neighbours, world)?;
+        settle(state, Unit::Main, Event::Neighbours, world)?;
     }
     if ready.rest {
-        state = settle(state, Unit::Main, Event::Stirred, world)?;
+        settle(state, Unit::Main, Event::Stirred, world)?;
     }
     for command in ready.told {
-        state = settle(state, Unit::Main, Event::Control(*command), world)?;
+        settle(state, Unit::Main, Event::Control(*command), world)?;
     }
     if ready.control {
-        // Nothing there after all, which is normal.
-        let length = world.read_control(block).unwrap_or(0);
-        let bytes = block.get(..length).unwrap_or_default();
-        state = obey(state, bytes, world)?;
+        obey(state, world)?;
     }
     if ready.control || !ready.told.is_empty() {
-        state = bury(state, unburied, world)?;
+        bury(state, unburied, world)?;
     }
     due(state, world)
 }
 
-/// Obeys all that was read at once. Whom it is for is forgotten after that, so
+/// Obeys all that is read at once. Whom it is for is forgotten after that, so
 /// that no client is in another's hands.
-fn obey(mut state: State, bytes: &[u8], world: &mut impl World) -> Option<State> {
+fn obey(state: &mut State, world: &mut impl World) -> Flow {
+    let mut block = [0; BLOCK];
+    // Nothing there after all, which is normal.
+    let length = world.read_control(&mut block).unwrap_or(0);
     let mut to = MAIN;
-    for byte in bytes {
+    for byte in block.iter().take(length) {
         match Command::from_byte(*byte) {
             Some(Command::Group) => to.group = true,
             Some(Command::Single) => to.group = false,
@@ -185,100 +207,95 @@ fn obey(mut state: State, bytes: &[u8], world: &mut impl World) -> Option<State>
             Some(Command::Main) => to.unit = Unit::Main,
             // Of all that it is, supervise exits.
             Some(Command::Exit) => {
-                state = settle(state, Unit::Main, Event::Control(Command::Exit), world)?;
+                settle(state, Unit::Main, Event::Control(Command::Exit), world)?;
             }
-            Some(command) => state = settle_to(state, to, Event::Control(command), world)?,
-            None if *byte == UPGRADE => {
-                state = settle(state, Unit::Main, Event::Upgrade, world)?;
-            }
+            Some(command) => settle_to(state, to, Event::Control(command), world)?,
+            None if *byte == UPGRADE => settle(state, Unit::Main, Event::Upgrade, world)?,
             None => {}
         }
     }
-    Some(state)
+    Flow::Continue(())
 }
 
 /// Does what time has come for.
-fn due(mut state: State, world: &mut impl World) -> Option<State> {
+fn due(state: &mut State, world: &mut impl World) -> Flow {
     let Some(deadline) = state.deadline() else {
-        return Some(state);
+        return Flow::Continue(());
     };
     let at = world.now();
     if at < deadline {
-        return Some(state);
+        return Flow::Continue(());
     }
-    state = settle(state, Unit::Main, Event::Due, world)?;
-    state = settle(state, Unit::Log, Event::Due, world)?;
+    settle(state, Unit::Main, Event::Due, world)?;
+    settle(state, Unit::Log, Event::Due, world)?;
     if state.closing.is_some_and(|until| at >= until) {
         state.closing = Some(at.plus(READING_ON));
-        state = settle(state, Unit::Log, Event::Control(Command::Down), world)?;
+        settle(state, Unit::Log, Event::Control(Command::Down), world)?;
     }
-    Some(state)
+    Flow::Continue(())
 }
 
 /// Reaps the dead, if it is time for that.
-#[inline(never)]
-fn bury(mut state: State, unburied: &mut bool, world: &mut impl World) -> Option<State> {
+fn bury(state: &mut State, unburied: &mut bool, world: &mut impl World) -> Flow {
     while *unburied {
         let from = state.main.deaths_from(&world.policy());
         if from.is_some_and(|from| world.now() < from) {
             break;
         }
-        state = match world.reap() {
+        match world.reap() {
             Some(Reaped::Died(pid, outcome)) => {
                 let unit = state.unit_of(pid);
-                settle(state, unit, Event::Died(pid, outcome), world)?
+                settle(state, unit, Event::Died(pid, outcome), world)?;
             }
             Some(Reaped::Probed) => settle(state, Unit::Main, Event::Probed, world)?,
-            None => {
-                *unburied = false;
-                state
-            }
-        };
+            None => *unburied = false,
+        }
     }
-    Some(state)
+    Flow::Continue(())
 }
 
-/// Takes `event` to its end: the outcome of a start is an event too. Gives the
-/// new state, or `None` once `supervise` is to exit.
-pub fn settle(state: State, unit: Unit, event: Event, world: &mut impl World) -> Option<State> {
+/// Takes `event` to its end: the outcome of a start is an event too.
+pub fn settle(state: &mut State, unit: Unit, event: Event, world: &mut impl World) -> Flow {
     settle_to(state, To { unit, group: false }, event, world)
 }
 
 #[inline(never)]
-fn settle_to(mut state: State, to: To, event: Event, world: &mut impl World) -> Option<State> {
+fn settle_to(state: &mut State, to: To, event: Event, world: &mut impl World) -> Flow {
     let mut next = Some((to, event));
     while let Some((to, event)) = next.take() {
-        let Some(actions) = step(&mut state, to.unit, event, world) else {
+        let Some(actions) = step(state, to.unit, event, world) else {
             continue;
         };
         for action in actions.into_iter().flatten() {
             match action {
                 Action::MarkChange => world.mark_change(to.unit),
                 Action::TellStart(..) | Action::TellEnd(..) => {}
-                Action::Announce => world.announce(&state),
+                Action::Announce => world.announce(state),
                 // It died this instant and is reaped next: nothing worth a line.
                 Action::Send(pid, signal) => drop(world.send(to.unit, pid, signal, to.group)),
                 Action::SendGroup(pid, signal) => {
                     drop(world.send(to.unit, pid, signal, true));
                 }
-                Action::Start(role) => next = Some((to, start(&state, to.unit, role, world))),
+                Action::Start(role) => next = Some((to, start(state, to.unit, role, world))),
                 Action::Examine(pid) => next = Some((to, world.examine(to.unit, pid))),
-                Action::SendRest(signal) => world.send_rest(&state, signal),
+                Action::SendRest(signal) => world.send_rest(state, signal),
                 Action::Sweep => {
-                    let empty = world.sweep(&state);
+                    let empty = world.sweep(state);
                     next = Some((to, if empty { Event::Empty } else { Event::Left }));
                 }
                 Action::Probe => world.probe(),
-                Action::Replace => world.replace(&state),
+                Action::Replace => world.replace(state),
                 Action::Quit => {
-                    let log = quit(&mut state, to.unit, world)?;
+                    let Some(log) = quit(state, to.unit, world) else {
+                        return Flow::Break(());
+                    };
                     next = Some((log, Event::Control(Command::Exit)));
                 }
             }
         }
     }
-    give_notices(&mut state, world);
-    Some(state)
+    give_notices(state, world);
+    Flow::Continue(())
 }
 
 /// Decides, and puts that on record; `None` where nobody is there to decide.

@@ -52,8 +52,8 @@ impl Scripted {
     }
 
     fn run(mut self, want: Want) -> Self {
-        let state = State::new(Machine::new(want));
-        runtime::run(state, &[(Unit::Main, Event::Boot)], &mut self);
+        let mut state = State::new(Machine::new(want));
+        runtime::run(&mut state, &[(Unit::Main, Event::Boot)], &mut self);
         assert_eq!(self.alive, None, "left behind");
         self
     }
