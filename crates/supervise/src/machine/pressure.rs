@@ -68,6 +68,15 @@ impl Machine {
         (self, plan)
     }
 
+    /// The last signal of `down-signal` that was decided on. Whoever did may have been
+    /// killed before it was sent; that the first was replaced by a program is known.
+    pub(super) fn said_last(&self, policy: &Policy) -> Option<Signal> {
+        let replaced = self.pressure.sent == 1 && policy.control.has(Hook::Stop.letter());
+        let last = usize::from(self.pressure.sent).checked_sub(1);
+        let last = last.filter(|_| !replaced && self.role == Role::Run);
+        Some(policy.down.steps().get(last?)?.signal)
+    }
+
     /// What time has come for with the process `pid`.
     pub(super) fn press_on(mut self, pid: Pid, at: Moment, policy: &Policy) -> Next {
         let come = |moment: Option<Moment>| moment.is_some_and(|moment| at >= moment);
