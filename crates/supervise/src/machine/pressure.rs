@@ -54,8 +54,8 @@ impl Machine {
             let wait = steps.first().filter(|_| steps.len() > 1);
             let next = wait.map(|step| at.plus(step.wait));
             let kill = policy.kill_after.map(|after| at.plus(after));
-            // With neither there is nothing to remember.
-            let sent = u8::from(next.is_some() || kill.is_some());
+            // In a plain directory there is nothing to remember.
+            let sent = u8::from(!policy.plain);
             self.pressure = Pressure { sent, next, kill };
         }
         self.says.by = None;
