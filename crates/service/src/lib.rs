@@ -42,6 +42,8 @@ pub mod names {
     pub const STATUS_NEW: &str = "supervise/status.new";
     /// What the next `supervise` must know should this one be killed.
     pub const RECORD: &str = "supervise/record";
+    /// The socket on which the service says how it is, where it is to.
+    pub const NOTIFY: &str = "supervise/notify";
     /// What came of the last wish that `supervise` become the one installed now: a
     /// [`Word`](crate::Word). There is none before the first.
     pub const VERSION: &str = "supervise/version";

@@ -351,10 +351,15 @@ impl Machine {
             (Process::Down, Want::Up) => self.come_up(at, policy, Plan::NOTHING),
             (Process::Down, Want::Down | Want::Neither) => (self, Plan::NOTHING),
             // Gone on with where an earlier `supervise` stopped.
+            (Process::Running { pid, .. }, _) => {
+                let again = self.said_last(policy);
+                let (next, plan) = self.due_of_process(at, policy);
+                let plan = again.map_or(plan, |signal| plan.then(Action::Send(pid, signal)));
+                (next, plan)
+            }
             (
                 Process::Waiting { .. }
                 | Process::Starting { .. }
-                | Process::Running { .. }
                 | Process::Doubtful { .. }
                 | Process::Clearing { .. },
                 _,

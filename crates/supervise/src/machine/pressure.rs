@@ -54,8 +54,8 @@ impl Machine {
             let wait = steps.first().filter(|_| steps.len() > 1);
             let next = wait.map(|step| at.plus(step.wait));
             let kill = policy.kill_after.map(|after| at.plus(after));
-            // With neither there is nothing to remember.
-            let sent = u8::from(next.is_some() || kill.is_some());
+            // In a plain directory there is nothing to remember.
+            let sent = u8::from(!policy.plain);
             self.pressure = Pressure { sent, next, kill };
         }
         self.says.by = None;
@@ -66,6 +66,15 @@ impl Machine {
             .then(Action::Send(pid, policy.down.first()))
             .then(Action::Send(pid, Signal::SIGCONT));
         (self, plan)
+    }
+
+    /// The last signal of `down-signal` that was decided on. Whoever did may have been
+    /// killed before it was sent; that the first was replaced by a program is known.
+    pub(super) fn said_last(&self, policy: &Policy) -> Option<Signal> {
+        let replaced = self.pressure.sent == 1 && policy.control.has(Hook::Stop.letter());
+        let last = usize::from(self.pressure.sent).checked_sub(1);
+        let last = last.filter(|_| !replaced && self.role == Role::Run);
+        Some(policy.down.steps().get(last?)?.signal)
     }
 
     /// What time has come for with the process `pid`.
