@@ -395,3 +395,24 @@ fn a_kill_at_any_system_call_leaves_each_setting_in_force() {
     // Not each run makes each call as often, and some come at the end alone.
     assert!(killed * 4 > all.len(), "only {killed} kills");
 }
+
+/// What was decided on was on record as done, though it was not.
+#[test]
+fn the_kill_of_timeout_kill_is_not_lost_with_the_supervise_that_was_about_to_send_it() {
+    const NAME: &str =
+        "the_kill_of_timeout_kill_is_not_lost_with_the_supervise_that_was_about_to_send_it";
+    if Suite::under_test().is_original() || skipped_without_strace(NAME) {
+        return;
+    }
+    let scenario = SCENARIOS.iter().find(|one| one.name == "timeout-kill");
+    let (service, _) = scenario.unwrap().service();
+    // The first is TERM, the second CONT.
+    let mut first = points::killed_at(&service, &("kill".to_owned(), 3));
+    until("it is up", || runs(&service) > 0);
+    tell(&service, b"d");
+    until("supervise is killed", || first.ended().is_some());
+    let mut second = service.start();
+    service.until_there();
+    until("the service is killed", || is_down(&service));
+    end(&service, &mut second);
+}

@@ -1,5 +1,7 @@
 //! Deadlines of a process that lives: it is to end, or to be ready.
 
+use std::time::Duration;
+
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
 use dt_os::signals::Signal;
@@ -18,6 +20,9 @@ pub struct Pressure {
     /// When it is killed.
     pub kill: Option<Moment>,
 }
+
+/// From one KILL to the next, should that be needed.
+const KILL_AGAIN: Duration = Duration::from_secs(5);
 
 impl Pressure {
     /// The first moment that matters.
@@ -76,8 +81,9 @@ impl Machine {
             return self.press(pid, at, policy, plan);
         }
         if come(self.pressure.kill) {
-            // Nothing is left to be done after that.
-            self.pressure.kill = None;
+            // Nothing else is left to be done. It is done again for the case that we were
+            // killed in between, or the process could not die.
+            self.pressure.kill = Some(at.plus(KILL_AGAIN));
             self.pressure.next = None;
             let kill = if self.role == Role::Run && policy.rest != Rest::Ignored {
                 Action::SendRest(Signal::SIGKILL)

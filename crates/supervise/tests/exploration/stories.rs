@@ -185,6 +185,9 @@ fn down_signals_go_out_in_order_and_at_last_the_kill() {
             }
         }
         event = Event::Due;
+        if matches!(sent.last(), Some((_, Signal::SIGKILL))) {
+            break;
+        }
         let Some(deadline) = machine.deadline() else {
             break;
         };
