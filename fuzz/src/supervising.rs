@@ -2,7 +2,7 @@
 //! over, in the reality of its own tests.
 
 #[path = "../../crates/supervise/tests/exploration/main.rs"]
-#[allow(dead_code, reason = "not all of it is used here")]
+#[allow(dead_code, unused_imports, reason = "not all of it is used here")]
 mod explored;
 
 pub use explored::follow as settings;

@@ -67,11 +67,12 @@ pub fn cpu(pid: u32) -> Duration {
     Duration::from_millis(used.unwrap_or_default() * 10)
 }
 
-/// Private memory in kB. Clean pages are its program's and do not count: they become
-/// private only when another process of the same program ends.
+/// Memory of its own in kB. What is mapped from its program's file does not count: it
+/// becomes private when another process of the same program ends, and is dirty where
+/// the program has just been built.
 pub fn private(pid: u32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    field(&rollup, "Private_Dirty:").unwrap_or(0)
+    field(&rollup, "Anonymous:").unwrap_or(0)
 }
 
 /// The number after a word at the beginning of a line.
