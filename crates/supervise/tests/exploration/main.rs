@@ -1,6 +1,5 @@
 //! What the machine never does, in all the states that it can get into.
 #![expect(
-    clippy::unwrap_used,
     clippy::large_types_passed_by_value,
     reason = "a test that cannot go on panics, and a copy is what a way is taken from"
 )]
