@@ -229,8 +229,11 @@ impl Kernel {
             directory_excuse: &[],
             exec_excuse: &excuse.excuse(),
         };
+        let [lock, directory] = self.home.locks();
+        // Who finds that open is to find us, and not a child that has outlived us.
+        let ok = self.ok.as_ref().map_or(lock, AsFd::as_fd);
         launch.start_gated_as(&Birth {
-            not_held: &self.home.locks(),
+            not_held: &[lock, directory, ok],
             session: self.settings.own_session() || kept,
             caught: self.signals.caught(),
             files: &[],
