@@ -16,7 +16,7 @@ use dt_os::file::{Directory, How};
 use dt_os::flow::Tap;
 use dt_os::pidfd::PidFd;
 use dt_os::process::{self, ChildSignal, Gated, Launch, Opened, Pid};
-use dt_os::{descriptor, flow, incarnation, startup};
+use dt_os::{descriptor, flow, incarnation, memory, startup};
 
 use crate::rotate::Name;
 use crate::world::{Ending, Open, Who, Woken, World};
@@ -40,6 +40,8 @@ pub struct Kernel {
     pub narrow: Option<usize>,
     /// The processor that was let go, and what tells of its end.
     pub running: Option<(Pid, Option<PidFd>)>,
+    /// What only the start has needed was given back.
+    pub lean: bool,
 }
 
 /// How many descriptors a rotation needs at once, without and with a processor.
@@ -292,6 +294,10 @@ impl World for Kernel {
     }
 
     fn wait(&mut self, input: bool, deadline: Option<Moment>) -> Woken {
+        if !std::mem::replace(&mut self.lean, true) {
+            memory::give_back_stack();
+            memory::give_back_code();
+        }
         let end = self.running.as_ref().and_then(|(_, end)| end.as_ref());
         let waited = match end {
             _ if !input => {

@@ -84,6 +84,7 @@ fn begin(script: &Script) -> Result<Kernel, Fatal> {
         tap: None,
         narrow: None,
         running: None,
+        lean: false,
     };
     for name in &script.statuses {
         kernel.statuses.push(open_status(name)?);
@@ -106,7 +107,7 @@ fn begin(script: &Script) -> Result<Kernel, Fatal> {
 /// log with it.
 fn watch() -> io::Result<Caught<2>> {
     if !startup::pipe_was_ignored() {
-        let _unheeded = signals::flag(Signal::SIGPIPE)?;
+        signals::survive(Signal::SIGPIPE)?;
     }
     Caught::watch([Signal::SIGTERM, Signal::SIGALRM])
 }

@@ -123,9 +123,16 @@ pub fn set_default(signal: Signal) -> io::Result<()> {
     dispose(signal, SigHandler::SigDfl)
 }
 
+/// Has `signal` do nothing to us but interrupt calls; what we execute later has it at
+/// its default.
+pub fn survive(signal: Signal) -> io::Result<()> {
+    extern "C" fn nothing(_: libc::c_int) {}
+    dispose(signal, SigHandler::Handler(nothing))
+}
+
 fn dispose(signal: Signal, handler: SigHandler) -> io::Result<()> {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-    // SAFETY: installs no handler, so no code of ours can run in signal context.
+    // SAFETY: the only code of ours that is ever run in signal context does nothing.
     unsafe { sigaction(signal, &action) }?;
     Ok(())
 }
@@ -133,6 +140,13 @@ fn dispose(signal: Signal, handler: SigHandler) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signal_that_is_survived_does_nothing() {
+        survive(Signal::SIGXFSZ).unwrap();
+        nix::sys::signal::raise(Signal::SIGXFSZ).unwrap();
+        set_default(Signal::SIGXFSZ).unwrap();
+    }
 
     /// As of a child that dies while its parent exits.
     #[test]

@@ -415,7 +415,7 @@ fn the_service_finds_what_supervise_was_given() {
         // Process group and session.
         (fields[3].to_owned(), fields[4].to_owned())
     };
-    assert_eq!(group(service.status().pid), group(running.pid()));
+    assert_eq!(group(service.until_up().pid), group(running.pid()));
 }
 
 #[test]

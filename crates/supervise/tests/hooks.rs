@@ -69,7 +69,7 @@ fn a_program_in_control_goes_before_its_signal_and_exit_code_0_replaces_it() {
     service.hook("control/t", "echo t >> events");
     let _running = service.start();
     service.until_events(&["run"]);
-    let pid = service.status().pid;
+    let pid = service.until_up().pid;
     service.send("h");
     service.until_events(&["run", &format!("h-{pid}"), "hup"]);
     service.send("ti");
@@ -127,7 +127,7 @@ fn x_runs_control_x_and_still_waits_for_the_service() {
     service.send("x");
     service.until_events(&["run", "x"]);
     assert_eq!(running.ended(), None);
-    signal(service.status().pid, "KILL");
+    signal(service.until_up().pid, "KILL");
     assert_eq!(running.wait(), 0);
 }
 

@@ -55,6 +55,9 @@ mod status;
 mod tell;
 mod words;
 
+/// Of each thing that is watched, whether something has happened to it.
+type Stirred = [bool; 11];
+
 /// How long we wait where waiting itself fails, so as not to spin.
 const BREATH: Duration = Duration::from_secs(1);
 
@@ -234,6 +237,86 @@ impl Kernel {
     }
 }
 
+impl Kernel {
+    /// Waits until something has happened to what is watched.
+    fn poll(&self, deadline: Option<Moment>) -> io::Result<Stirred> {
+        let look = self.people.must_be_looked_at() || self.owed.is_some();
+        let look = look.then(|| Moment::now().plus(LOOK));
+        let socket = self.socket.as_ref().map(|socket| socket.watched());
+        let rests = socket
+            .as_ref()
+            .and_then(|socket| socket.as_ref().err().copied());
+        let deadline = deadline.into_iter().chain(look).chain(rests).min();
+        let neighbours = self.settings.known_neighbours();
+        let [main, log, notify, hook, check] = self.people.watched();
+        let watched = [
+            Some(self.signals.as_fd()),
+            Some(self.control.reader.as_fd()),
+            main,
+            log,
+            notify,
+            hook,
+            check,
+            self.ready.as_ref().map(AsFd::as_fd),
+            neighbours.and_then(Neighbours::watched),
+            socket.and_then(Result::ok),
+        ];
+        let readable = |fd: Option<_>| fd.map(|fd| (fd, Interest::Readable));
+        let cage = self.cage.as_ref();
+        let rest = cage.and_then(|cage| Some((cage.watched()?, Interest::Urgent)));
+        let [
+            signal,
+            control,
+            main,
+            log,
+            notify,
+            hook,
+            check,
+            ready,
+            around,
+            says,
+        ] = watched.map(readable);
+        let all = [
+            signal, control, main, log, notify, hook, check, ready, around, says, rest,
+        ];
+        wait::until_ready(all, deadline)
+    }
+
+    /// Finds out what has happened. Not inlined, or the wait would have what this takes
+    /// of the stack.
+    #[inline(never)]
+    fn look_into(&mut self, stirred: Stirred) -> Ready {
+        let [
+            signal,
+            control,
+            main,
+            log,
+            notify,
+            hook,
+            check,
+            ready,
+            around,
+            says,
+            rest,
+        ] = stirred;
+        // Before the children are looked at: the signal of one that dies in
+        // between only wakes us once too often.
+        let told = if signal { self.signals.fetch() } else { &[] };
+        let ended = self.people.note_ends([main, log, notify, hook, check]);
+        self.keep_house();
+        self.pay_owed();
+        Ready {
+            children: signal || ended,
+            control: control || self.homeless.is_some(),
+            told,
+            ready: ready && self.hear(),
+            heard: if says { self.listen() } else { None },
+            neighbours: around && self.look_around(),
+            rest,
+        }
+    }
+}
+
 impl World for Kernel {
     fn now(&mut self) -> Moment {
         Moment::now()
@@ -338,87 +421,19 @@ impl World for Kernel {
         }
         self.written = None;
         self.settings.forget();
-        let look = self.people.must_be_looked_at() || self.owed.is_some();
-        let look = look.then(|| Moment::now().plus(LOOK));
-        let socket = self.socket.as_ref().map(|socket| socket.watched());
-        let rests = socket
-            .as_ref()
-            .and_then(|socket| socket.as_ref().err().copied());
-        let deadline = deadline.into_iter().chain(look).chain(rests).min();
-        let neighbours = self.settings.known_neighbours();
-        let [main, log, notify, hook, check] = self.people.watched();
-        let watched = [
-            Some(self.signals.as_fd()),
-            Some(self.control.reader.as_fd()),
-            main,
-            log,
-            notify,
-            hook,
-            check,
-            self.ready.as_ref().map(AsFd::as_fd),
-            neighbours.and_then(Neighbours::watched),
-            socket.and_then(Result::ok),
-        ];
-        let readable = |fd: Option<_>| fd.map(|fd| (fd, Interest::Readable));
-        let cage = self.cage.as_ref();
-        let rest = cage.and_then(|cage| Some((cage.watched()?, Interest::Urgent)));
-        let [
-            signal,
-            control,
-            main,
-            log,
-            notify,
-            hook,
-            check,
-            ready,
-            around,
-            says,
-        ] = watched.map(readable);
-        let all = [
-            signal, control, main, log, notify, hook, check, ready, around, says, rest,
-        ];
-        let Ok(
-            [
-                signal,
-                control,
-                main,
-                log,
-                notify,
-                hook,
-                check,
-                ready,
-                around,
-                says,
-                rest,
-            ],
-        ) = wait::until_ready(all, deadline)
-        else {
-            // The kernel is out of memory. Looking everywhere is always right.
-            std::thread::sleep(BREATH);
-            return Ready {
-                children: true,
-                control: true,
-                told: &[],
-                ready: false,
-                heard: None,
-                neighbours: true,
-                rest: true,
-            };
-        };
-        // Before the children are looked at: the signal of one that dies in
-        // between only wakes us once too often.
-        let told = if signal { self.signals.fetch() } else { &[] };
-        let ended = self.people.note_ends([main, log, notify, hook, check]);
-        self.keep_house();
-        self.pay_owed();
+        if let Ok(stirred) = self.poll(deadline) {
+            return self.look_into(stirred);
+        }
+        // The kernel is out of memory. Looking everywhere is always right.
+        std::thread::sleep(BREATH);
         Ready {
-            children: signal || ended,
-            control: control || self.homeless.is_some(),
-            told,
-            ready: ready && self.hear(),
-            heard: if says { self.listen() } else { None },
-            neighbours: around && self.look_around(),
-            rest,
+            children: true,
+            control: true,
+            told: &[],
+            ready: false,
+            heard: None,
+            neighbours: true,
+            rest: true,
         }
     }
 
