@@ -65,8 +65,11 @@ pub struct Birth<'a> {
     /// Should we die without having let it go, it asks this about that file, and goes
     /// on if the answer is yes. What it asks must make async-signal-safe calls alone,
     /// and allocate nothing.
-    pub orphaned: Option<(&'a File, fn(&File) -> bool)>,
+    pub orphaned: Option<(&'a File, Asked)>,
 }
+
+/// A question about a file.
+pub type Asked = fn(&File) -> bool;
 
 impl Launch<'_> {
     /// Forks; the error is the fork's.
@@ -439,6 +442,23 @@ mod tests {
         assert!(!is_child(pid));
         let pid = launch(&image).start_gated(&[]).unwrap().open().unwrap();
         assert_eq!(wait_for(pid).unwrap(), Ending::Exited(3));
+    }
+
+    #[test]
+    fn a_child_that_is_orphaned_goes_on_where_the_answer_is_yes() {
+        let image = Image::named("/bin/sh", &["sh", "-c", "exit 3"], &[]).unwrap();
+        let file = File::open("/").unwrap();
+        let answers: [(Asked, i32); 2] = [(|_| true, 3), (|_| false, 111)];
+        for (asked, code) in answers {
+            let birth = Birth {
+                orphaned: Some((&file, asked)),
+                ..Birth::default()
+            };
+            let gated = launch(&image).start_gated_as(&birth).unwrap();
+            let pid = gated.pid();
+            drop(gated);
+            assert_eq!(wait_for(pid).unwrap(), Ending::Exited(code));
+        }
     }
 
     #[test]

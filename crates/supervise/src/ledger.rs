@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use dt_os::Errno;
 use dt_os::file::How;
+use dt_os::process::Asked;
 use dt_os::{identity, incarnation, process};
 use dt_service::record::{self, More};
 use dt_service::{Incarnation, Place, Record};
@@ -52,7 +53,7 @@ impl Ledger {
 
     /// Where a process of ours finds out whether it is on record, and how; it asks
     /// when we have died.
-    pub(crate) fn witness(&self) -> Option<(&File, fn(&File) -> bool)> {
+    pub(crate) fn witness(&self) -> Option<(&File, Asked)> {
         let file = self.file.as_ref()?;
         Some((file, names_us))
     }
