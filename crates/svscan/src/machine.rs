@@ -118,6 +118,14 @@ impl Service {
                     Some(_) | None => (next, only(Action::Examine)),
                 }
             }
+            // What lives needs no `run`, and nobody makes it any longer.
+            Event::Sought(_) => {
+                let stage = Stage::New {
+                    first_seen,
+                    wait: None,
+                };
+                (Self { stage, ..self }, only(Action::Examine))
+            }
             Event::Missed => (
                 Self {
                     listed: false,
@@ -159,6 +167,7 @@ impl Service {
             Event::Orphaned(_)
             | Event::Started(..)
             | Event::StartFailed(..)
+            | Event::Absent(..)
             | Event::OutOfReach(..)
             | Event::Untold(..)
             | Event::Died(..) => (self, NOTHING),
@@ -178,6 +187,16 @@ impl Service {
                 ..self
             }
             .pursue(main, log, now),
+            Event::Sought(now) => Self {
+                listed: true,
+                ..self
+            }
+            .pursue(main.at_once(), log.map(Process::at_once), now),
+            // The service comes first: what is left to be looked for is its log.
+            Event::Absent(Half::Main, now) if log.is_some_and(|log| log.is_due(now)) => {
+                (self, only(Action::Start(Half::Log)))
+            }
+            Event::Absent(..) => (self, NOTHING),
             Event::Missed => {
                 let next = Self {
                     listed: false,
