@@ -55,6 +55,12 @@ const fn only(action: Action) -> Actions {
     [Some(action), None]
 }
 
+/// The service came first: what is left to be looked for is its log.
+fn seek_on(absent: Half, log: Option<Process>, now: Moment) -> Actions {
+    let log = log.filter(|log| absent == Half::Main && log.is_due(now));
+    [log.map(|_| Action::Start(Half::Log)), None]
+}
+
 impl Service {
     /// A service that a scan has come upon at `now`. `settled` is for those that
     /// were there before us.
@@ -187,16 +193,8 @@ impl Service {
                 ..self
             }
             .pursue(main, log, now),
-            Event::Sought(now) => Self {
-                listed: true,
-                ..self
-            }
-            .pursue(main.at_once(), log.map(Process::at_once), now),
-            // The service comes first: what is left to be looked for is its log.
-            Event::Absent(Half::Main, now) if log.is_some_and(|log| log.is_due(now)) => {
-                (self, only(Action::Start(Half::Log)))
-            }
-            Event::Absent(..) => (self, NOTHING),
+            Event::Sought(now) => self.seek(main, log, now),
+            Event::Absent(half, now) => (self, seek_on(half, log, now)),
             Event::Missed => {
                 let next = Self {
                     listed: false,
@@ -291,6 +289,15 @@ impl Service {
                     .settle(Some(after.until().unwrap_or(now)))
             }
         }
+    }
+
+    /// What lives is found now or never: nothing of it waits.
+    fn seek(self, main: Process, log: Option<Process>, now: Moment) -> (Self, Actions) {
+        let next = Self {
+            listed: true,
+            ..self
+        };
+        next.pursue(main.at_once(), log.map(Process::at_once), now)
     }
 
     fn with(self, half: Half, process: Process) -> Self {
