@@ -508,8 +508,8 @@ impl Tried {
             assert!(self.over, "a stop without an end");
             assert_eq!(self.table.processes().count(), 0);
             let mut left = self.world.processes.values();
-            let names = &self.world.names;
-            let named = |is: &Living| names.values().any(|known| *known == is.directory);
+            let behind = &self.world.names;
+            let named = |is: &Living| behind.values().any(|known| *known == is.directory);
             assert!(
                 self.world.out_of_reach || !left.any(named),
                 "left running by a stop"
