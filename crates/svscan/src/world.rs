@@ -392,8 +392,15 @@ impl World for Kernel {
 
     fn leaves_service(&mut self, name: &OsStr) -> bool {
         self.locks.forget();
-        let directory = Path::new(name);
-        survivors::service_of(directory).is_some() || survivors::is_populated(directory)
+        survivors::are_left(Path::new(name))
+    }
+
+    fn lives(&mut self, half: Half, name: &OsStr) -> bool {
+        let directory = directory_of(half, name);
+        match supervisor_of(&mut self.locks, &directory) {
+            Holder::Process(..) | Holder::Unknown(_) => true,
+            Holder::Nobody => survivors::are_left(&directory),
+        }
     }
 
     fn bonds(&mut self, names: &[OsString]) -> Vec<Bond> {
