@@ -10,8 +10,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use dt_os::Errno;
+use dt_os::clock::Moment;
 use dt_os::file::{self, How};
 use dt_os::holders::{Holder, Holders};
 use dt_service::Place;
@@ -44,9 +46,27 @@ pub(crate) enum Look {
     Gone,
 }
 
+/// How long a lock may still be held on behalf of one that has been killed.
+const HANDOVER: Duration = Duration::from_millis(200);
+
 impl Home {
     /// Locks both; `EAGAIN` where another `supervise` has either.
+    ///
+    /// A child that one which was killed has just made has them too until it has
+    /// closed its copies, which is the first that it does: it is given the time.
     pub(crate) fn take(place: &Place) -> io::Result<Self> {
+        let end = Moment::now().plus(HANDOVER);
+        loop {
+            match Self::take_now(place) {
+                Err(why) if dt_os::is_errno(&why, Errno::EAGAIN) && Moment::now() < end => {
+                    std::thread::sleep(HANDOVER / 10);
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    fn take_now(place: &Place) -> io::Result<Self> {
         let home = Self::with_lock(place, files::lock(place)?)?;
         if home.directory.is_none() && is_taken() {
             return Err(Errno::EAGAIN.into());
