@@ -1,6 +1,7 @@
 //! Child processes: starting, reaping, signalling.
 
 use std::ffi::{CString, OsStr};
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -61,7 +62,14 @@ pub struct Birth<'a> {
     pub caught: &'a [Signal],
     /// What it opens once it is let go, in the directory that we are in.
     pub files: &'a [Opened<'a>],
+    /// Should we die without having let it go, it asks this about that file, and goes
+    /// on if the answer is yes. What it asks must make async-signal-safe calls alone,
+    /// and allocate nothing.
+    pub orphaned: Option<(&'a File, Asked)>,
 }
+
+/// A question about a file.
+pub type Asked = fn(&File) -> bool;
 
 impl Launch<'_> {
     /// Forks; the error is the fork's.
@@ -77,7 +85,8 @@ impl Launch<'_> {
 
     /// Forks; but the child goes no further before it is [let go](Gated::open), so
     /// that it can be put on record before it is anything. Should we die without
-    /// having let it go, it exits without a word.
+    /// having let it go, it exits without a word, unless [`Birth::orphaned`] has it
+    /// go on.
     ///
     /// The first that the child does is to close its copies of `not_held`: what
     /// they hold on to, such as a lock, is held by us alone.
@@ -110,7 +119,8 @@ impl Launch<'_> {
         // ours there.
         let before = caught.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
         // SAFETY: as in `start`; what comes before is setsid(2), sigaction(2),
-        // sigprocmask(2), close(2) and read(2).
+        // sigprocmask(2), close(2) and read(2), and what is bound to be like that by
+        // [`Birth::orphaned`].
         let forked = unsafe { fork() };
         if let Ok(ForkResult::Child) = forked {
             for signal in birth.caught {
@@ -136,7 +146,9 @@ impl Launch<'_> {
                     // A new process leads nothing yet, so it can only succeed.
                     let _ = nix::unistd::setsid();
                 }
-                if !crate::descriptor::read(&closed, &mut [0]).is_ok_and(|count| count == 1) {
+                let open = crate::descriptor::read(&closed, &mut [0]);
+                let goes_on = || birth.orphaned.is_some_and(|(file, asked)| asked(file));
+                if !open.is_ok_and(|count| count == 1 || goes_on()) {
                     exit_child()
                 }
                 for file in birth.files {
@@ -430,6 +442,23 @@ mod tests {
         assert!(!is_child(pid));
         let pid = launch(&image).start_gated(&[]).unwrap().open().unwrap();
         assert_eq!(wait_for(pid).unwrap(), Ending::Exited(3));
+    }
+
+    #[test]
+    fn a_child_that_is_orphaned_goes_on_where_the_answer_is_yes() {
+        let image = Image::named("/bin/sh", &["sh", "-c", "exit 3"], &[]).unwrap();
+        let file = File::open("/").unwrap();
+        let answers: [(Asked, i32); 2] = [(|_| true, 3), (|_| false, 111)];
+        for (asked, code) in answers {
+            let birth = Birth {
+                orphaned: Some((&file, asked)),
+                ..Birth::default()
+            };
+            let gated = launch(&image).start_gated_as(&birth).unwrap();
+            let pid = gated.pid();
+            drop(gated);
+            assert_eq!(wait_for(pid).unwrap(), Ending::Exited(code));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use dt_os::Errno;
 use dt_os::file::How;
+use dt_os::process::Asked;
 use dt_os::{identity, incarnation, process};
 use dt_service::record::{self, More};
 use dt_service::{Incarnation, Place, Record};
@@ -48,6 +49,13 @@ impl Ledger {
     pub(crate) fn last(&self) -> Option<(Record, Option<More>)> {
         let (record, more) = self.last.as_ref()?;
         Some((*record, more.as_deref().copied()))
+    }
+
+    /// Where a process of ours finds out whether it is on record, and how; it asks
+    /// when we have died.
+    pub(crate) fn witness(&self) -> Option<(&File, Asked)> {
+        let file = self.file.as_ref()?;
+        Some((file, names_us))
     }
 
     /// The version of the newest record.
@@ -120,4 +128,22 @@ fn newest(file: &File) -> io::Result<Option<(u64, Record, Option<More>)>> {
     let mut bytes = [0; Record::FILE];
     let length = file.read_at(&mut bytes, 0)?;
     Ok(record::newest(bytes.get(..length).unwrap_or_default()))
+}
+
+/// Whether the newest record, whosever it is, has us as one who is looked after.
+/// Allocates nothing.
+fn names_us(file: &File) -> bool {
+    let Ok(Some((_, record, more))) = newest(file) else {
+        return false;
+    };
+    let others = more.map(|more| {
+        [
+            more.log.and_then(|log| log.service),
+            more.notify.map(|helper| helper.process),
+            more.beside.hook.map(|(_, helper)| helper.process),
+            more.beside.check.map(|helper| helper.process),
+        ]
+    });
+    let us = Some(incarnation_of(process::own_pid()));
+    record.service == us || others.is_some_and(|others| others.contains(&us))
 }

@@ -55,6 +55,12 @@ const fn only(action: Action) -> Actions {
     [Some(action), None]
 }
 
+/// The service came first: what is left to be looked for is its log.
+fn seek_on(absent: Half, log: Option<Process>, now: Moment) -> Actions {
+    let log = log.filter(|log| absent == Half::Main && log.is_due(now));
+    [log.map(|_| Action::Start(Half::Log)), None]
+}
+
 impl Service {
     /// A service that a scan has come upon at `now`. `settled` is for those that
     /// were there before us.
@@ -118,6 +124,14 @@ impl Service {
                     Some(_) | None => (next, only(Action::Examine)),
                 }
             }
+            // What lives needs no `run`, and nobody makes it any longer.
+            Event::Sought(_) => {
+                let stage = Stage::New {
+                    first_seen,
+                    wait: None,
+                };
+                (Self { stage, ..self }, only(Action::Examine))
+            }
             Event::Missed => (
                 Self {
                     listed: false,
@@ -159,6 +173,7 @@ impl Service {
             Event::Orphaned(_)
             | Event::Started(..)
             | Event::StartFailed(..)
+            | Event::Absent(..)
             | Event::OutOfReach(..)
             | Event::Untold(..)
             | Event::Died(..) => (self, NOTHING),
@@ -178,6 +193,8 @@ impl Service {
                 ..self
             }
             .pursue(main, log, now),
+            Event::Sought(now) => self.seek(main, log, now),
+            Event::Absent(half, now) => (self, seek_on(half, log, now)),
             Event::Missed => {
                 let next = Self {
                     listed: false,
@@ -272,6 +289,15 @@ impl Service {
                     .settle(Some(after.until().unwrap_or(now)))
             }
         }
+    }
+
+    /// What lives is found now or never: nothing of it waits.
+    fn seek(self, main: Process, log: Option<Process>, now: Moment) -> (Self, Actions) {
+        let next = Self {
+            listed: true,
+            ..self
+        };
+        next.pursue(main.at_once(), log.map(Process::at_once), now)
     }
 
     fn with(self, half: Half, process: Process) -> Self {

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 
+use dt_os::Errno;
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
 
@@ -79,6 +80,9 @@ pub trait World {
     fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()>;
     /// Whether the service of this name, whose `supervise` has ended, lives on.
     fn leaves_service(&mut self, name: &OsStr) -> bool;
+    /// Whether a half has a `supervise`, or has left a service without one, whoever
+    /// has started them.
+    fn lives(&mut self, half: Half, name: &OsStr) -> bool;
     /// Which of these services, all there are, need which others of them. What could
     /// not be in any order is said, and in none.
     fn bonds(&mut self, names: &[OsString]) -> Vec<Bond>;
@@ -145,11 +149,8 @@ pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
                 // At once is at once, and in no order; so also for who has begun in one.
                 if logs == Logs::AtOnce {
                     table.order_by(&[]);
-                } else if table.stopping().is_none() {
-                    let bonds = world.bonds(&table.names());
-                    table.order_by(&bonds);
                 }
-                table.stop(logs);
+                table.stop(logs, now);
                 table.scan_by(now, Cause::Service);
             }
         }
@@ -159,7 +160,7 @@ pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
     }
     if table.next_scan().is_some_and(|(at, _)| at <= now) {
         match table.stopping() {
-            Some(logs) => remind(table, logs, world),
+            Some(logs) => wind_down(table, logs, world),
             None => scan(table, world),
         }
     }
@@ -190,8 +191,27 @@ fn in_a_stop<W: World>(
     }
 }
 
-/// In the place of a scan, once all is to be stopped.
+/// In the place of a scan, once all is to be stopped: first all that lives must be
+/// known, also what an earlier `svscan` has left and no scan has come upon yet. What
+/// needs no order does not wait for that.
+fn wind_down<W: World>(table: &mut Table<W::Held>, logs: Logs, world: &mut W) {
+    if table.is_searching() {
+        scan(table, world);
+        table.searched(world.now());
+        if table.is_searching() && logs == Logs::AtEnd {
+            return;
+        }
+        if logs == Logs::AtEnd {
+            let bonds = world.bonds(&table.names());
+            table.order_by(&bonds);
+        }
+    }
+    remind(table, logs, world);
+}
+
+/// Tells those who are to end now.
 fn remind<W: World>(table: &mut Table<W::Held>, logs: Logs, world: &mut W) {
+    let again = table.next_scan().filter(|_| table.is_searching());
     table.begin_scan();
     let (next, late) = table.next_to_end(world.now());
     for service in late {
@@ -199,6 +219,9 @@ fn remind<W: World>(table: &mut Table<W::Held>, logs: Logs, world: &mut W) {
     }
     stop_all(table, next, logs, world);
     table.end_scan(world.now(), false);
+    if let Some((at, cause)) = again {
+        table.scan_by(at, cause);
+    }
 }
 
 fn stop_all<W: World>(
@@ -244,13 +267,23 @@ fn visit<W: World>(table: &mut Table<W::Held>, name: &OsStr, world: &mut W) {
     match world.identify(name) {
         Ok(Some(identity)) => {
             let now = world.now();
-            if table.found(identity, name, now) {
+            if !table.found(identity, name, now) {
+                return;
+            }
+            if !table.is_searching() {
                 settle(table, identity, Event::Seen(now), world);
+            } else if table.may_have_more(identity) && lives(name, world) {
+                settle(table, identity, Event::Sought(now), world);
             }
         }
         Ok(None) => {}
         Err(why) => complain(table, Trouble::Stat, name, &why, world),
     }
+}
+
+/// Whether there is anything of a service to be stopped.
+fn lives<W: World>(name: &OsStr, world: &mut W) -> bool {
+    world.lives(Half::Main, name) || world.lives(Half::Log, name)
 }
 
 /// Takes `event` to its end: an action's outcome is an event too.
@@ -303,7 +336,8 @@ fn examine<W: World>(table: &mut Table<W::Held>, service: Identity, world: &mut 
     match world.examine(&name) {
         Ok(Content { run, log }) => Event::Examined {
             now: world.now(),
-            run,
+            // What lives is stopped without it.
+            run: run || table.is_searching(),
             log,
         },
         Err(why) => {
@@ -341,6 +375,9 @@ fn start<W: World>(
     half: Half,
     world: &mut W,
 ) -> Event {
+    if table.is_searching() && !is_sought(table, service, half, world) {
+        return Event::Absent(half, world.now());
+    }
     let started = match (table.name(service), table.held(service)) {
         (Some(name), Some(held)) => world.start(half, name, held),
         // Cannot happen: nothing is started before it has been prepared.
@@ -359,6 +396,19 @@ fn start<W: World>(
             Event::StartFailed(half, world.now())
         }
     }
+}
+
+/// Of what is about to end, what lives is needed to end it; and a log also where there
+/// is a service yet whose last words it is to read.
+fn is_sought<W: World>(
+    table: &Table<W::Held>,
+    service: Identity,
+    half: Half,
+    world: &mut W,
+) -> bool {
+    let name = name_of(table, service);
+    let read = half == Half::Log && table.stopping() == Some(Logs::AtEnd);
+    world.lives(half, &name) || (read && world.lives(Half::Main, &name))
 }
 
 fn tell<W: World>(
@@ -386,7 +436,18 @@ fn complain<W: World>(
     why: &io::Error,
     world: &mut W,
 ) {
+    if passes(why) {
+        table.hinder();
+    }
     if table.complain(about, name, world.now()) {
         world.warn(about, name, why);
     }
+}
+
+/// Whether it is only for want of something that others give back sooner or later.
+fn passes(why: &io::Error) -> bool {
+    let wants = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::EAGAIN];
+    wants
+        .iter()
+        .any(|want| why.raw_os_error() == Some(*want as i32))
 }

@@ -62,8 +62,13 @@ pub fn service_of(directory: &Path) -> Option<Survivor> {
     (seen.start == start && !seen.zombie).then_some(Survivor { pid, process })
 }
 
+/// Whether anything of the service lives that needs a `supervise` to be ended.
+pub fn are_left(directory: &Path) -> bool {
+    service_of(directory).is_some() || is_populated(directory)
+}
+
 /// Whether there is anybody in the service's own cgroup, if it has one.
-pub fn is_populated(directory: &Path) -> bool {
+fn is_populated(directory: &Path) -> bool {
     let path = || {
         let file = Place::directory_of(directory).ok()?.join(details::CGROUP);
         let file = How::READ.no_follow().open(file).ok()?;

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use dt_os::clock::Moment;
 use dt_os::process::{Ending, Pid};
 
-use crate::machine::{Actions, Event, Half, Logs, PERIOD, Process, Service};
+use crate::machine::{Actions, Event, Half, Logs, PERIOD, Process, SPACING, Service, Stage};
 use crate::order::{Bond, Order};
 
 /// Between two scans, so that a thousand changes in a row are not a thousand scans.
@@ -103,10 +103,23 @@ pub struct Table<H> {
     complaints: HashMap<(Trouble, OsString), Moment>,
     round: u64,
     troubled: bool,
+    hindered: bool,
     last_scan: Option<Moment>,
     next_scan: Option<(Moment, Cause)>,
     stopping: Option<Logs>,
+    search: Search,
     order: Order,
+}
+
+/// Whether all that lives is known, without which nothing can be stopped in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Search {
+    /// Nobody needs to know.
+    Unasked,
+    /// It is not; no longer than until this moment is more looked for.
+    Until(Moment),
+    /// It is, as far as it can be.
+    Over,
 }
 
 impl<H> Table<H> {
@@ -119,16 +132,46 @@ impl<H> Table<H> {
             complaints: HashMap::new(),
             round: 0,
             troubled: false,
+            hindered: false,
             last_scan: None,
             next_scan: Some((now, Cause::Boot)),
             stopping: None,
+            search: Search::Unasked,
             order: Order::default(),
         }
     }
 
-    /// From now on all services are to be stopped, and no scan comes any more.
-    pub fn stop(&mut self, logs: Logs) {
+    /// From now on all services are to be stopped. What lives is looked for once more;
+    /// then no scan comes any more.
+    pub fn stop(&mut self, logs: Logs, now: Moment) {
         self.stopping = self.stopping.max(Some(logs));
+        if self.search == Search::Unasked {
+            self.search = Search::Until(now.plus(PERIOD));
+        }
+    }
+
+    /// All services are to be stopped, but not all that lives is known.
+    #[must_use]
+    pub fn is_searching(&self) -> bool {
+        matches!(self.search, Search::Until(_))
+    }
+
+    /// A search has come to its end. Where something that passes has kept it from
+    /// finding all there is, another follows while there is time.
+    pub fn searched(&mut self, now: Moment) {
+        match self.search {
+            Search::Until(end) if self.hindered && now < end => {
+                self.scan_by(now.plus(SPACING).min(end), Cause::Service);
+            }
+            Search::Until(_) => self.search = Search::Over,
+            Search::Unasked | Search::Over => {}
+        }
+    }
+
+    /// Takes note that something which passes by itself keeps the scan from finding
+    /// all there is.
+    pub fn hinder(&mut self) {
+        self.hindered = true;
     }
 
     /// They end in the order of these bonds; those by names that nobody has mean
@@ -178,7 +221,7 @@ impl<H> Table<H> {
     /// All services were to be stopped, and are.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.stopping.is_some() && self.processes.is_empty()
+        self.search == Search::Over && self.processes.is_empty()
     }
 
     /// Takes in a service as it stood, with what is held for it.
@@ -227,6 +270,7 @@ impl<H> Table<H> {
     pub fn begin_scan(&mut self) {
         self.round += 1;
         self.troubled = false;
+        self.hindered = false;
         self.next_scan = None;
     }
 
@@ -250,10 +294,12 @@ impl<H> Table<H> {
         true
     }
 
-    /// Those that the scan has found no name for.
+    /// Those that the scan has found no name for. Where all is to be stopped it means
+    /// nothing to one that is being stopped already.
     #[must_use]
     pub fn missed(&self) -> Vec<Identity> {
-        let missed = |entry: &Entry<H>| entry.round != self.round;
+        let told = |entry: &Entry<H>| self.stopping.is_some() && entry.service.stop.is_some();
+        let missed = |entry: &Entry<H>| entry.round != self.round && !told(entry);
         let entries = self.entries.iter();
         entries
             .filter(|(_, entry)| missed(entry))
@@ -319,6 +365,20 @@ impl<H> Table<H> {
         if let Some(entry) = self.entries.get_mut(&identity) {
             entry.held = None;
         }
+    }
+
+    /// More of a service may live than is known. One that is being stopped already has
+    /// been looked at for that.
+    #[must_use]
+    pub fn may_have_more(&self, identity: Identity) -> bool {
+        let Some(entry) = self.entries.get(&identity) else {
+            return false;
+        };
+        let whole = match entry.service.stage {
+            Stage::New { .. } => false,
+            Stage::Known { main, log } => main.is_running() && log.is_none_or(Process::is_running),
+        };
+        !whole && entry.service.stop.is_none()
     }
 
     /// The process of a half.

@@ -19,7 +19,7 @@ use dt_os::process::{ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
 use dt_os::wait::{self, Interest};
 use dt_os::watch::Mounts;
-use dt_os::{descriptor, file, process};
+use dt_os::{descriptor, file, memory, process};
 use dt_service::{Command, Place, Status};
 
 use crate::bonds;
@@ -89,6 +89,8 @@ pub struct Kernel {
     output: Option<Output>,
     /// We have been asked to stop everything.
     stopping: bool,
+    /// What only the start has needed was given back.
+    lean: bool,
 }
 
 /// Each `supervise` that somebody else has started, and where its status is.
@@ -143,6 +145,7 @@ impl Kernel {
         Self {
             output,
             stopping: false,
+            lean: false,
             deaths: SignalPipe::watch_only(Signal::SIGCHLD).ok(),
             watched: Watched::new().ok(),
             mounts: Mounts::new().ok(),
@@ -309,6 +312,10 @@ impl World for Kernel {
         if self.essentials.is_due() {
             return;
         }
+        if !std::mem::replace(&mut self.lean, true) {
+            memory::give_back_stack();
+            memory::give_back_code();
+        }
         let deaths = self
             .deaths
             .as_ref()
@@ -385,8 +392,15 @@ impl World for Kernel {
 
     fn leaves_service(&mut self, name: &OsStr) -> bool {
         self.locks.forget();
-        let directory = Path::new(name);
-        survivors::service_of(directory).is_some() || survivors::is_populated(directory)
+        survivors::are_left(Path::new(name))
+    }
+
+    fn lives(&mut self, half: Half, name: &OsStr) -> bool {
+        let directory = directory_of(half, name);
+        match supervisor_of(&mut self.locks, &directory) {
+            Holder::Process(..) | Holder::Unknown(_) => true,
+            Holder::Nobody => survivors::are_left(&directory),
+        }
     }
 
     fn bonds(&mut self, names: &[OsString]) -> Vec<Bond> {

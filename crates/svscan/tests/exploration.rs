@@ -173,9 +173,6 @@ impl Pretended {
                 self.requests.clear();
                 self.order = None;
                 self.changed = false;
-                // On so long a way there is always something that has kept somebody of
-                // an earlier life from being found.
-                self.out_of_reach |= cfg!(not(test));
             }
             Deed::Ask(request) => self.requests.push(request),
         }
@@ -310,7 +307,7 @@ impl World for Pretended {
         self.fails(Call::Tell)?;
         let living = self.processes[&pid.as_raw()];
         assert_eq!(living.half, half);
-        if let Some((needs, needed)) = self.order.filter(|_| half == Half::Main && cfg!(test)) {
+        if let Some((needs, needed)) = self.order.filter(|_| half == Half::Main) {
             let mut all = self.processes.values();
             let first = all.any(|is| {
                 let known = is.life == self.life || !self.out_of_reach;
@@ -334,6 +331,12 @@ impl World for Pretended {
 
     fn leaves_service(&mut self, _name: &OsStr) -> bool {
         false
+    }
+
+    fn lives(&mut self, half: Half, name: &OsStr) -> bool {
+        let directory = self.names[name.to_str().unwrap()];
+        let mut all = self.processes.values();
+        all.any(|is| (is.directory, is.half) == (directory, half))
     }
 
     fn bonds(&mut self, names: &[OsString]) -> Vec<Bond> {
@@ -504,6 +507,13 @@ impl Tried {
         if self.table.stopping().is_some() {
             assert!(self.over, "a stop without an end");
             assert_eq!(self.table.processes().count(), 0);
+            let mut left = self.world.processes.values();
+            let behind = &self.world.names;
+            let named = |is: &Living| behind.values().any(|known| *known == is.directory);
+            assert!(
+                self.world.out_of_reach || !left.any(named),
+                "left running by a stop"
+            );
             return;
         }
         for directory in self.world.names.values() {
@@ -651,4 +661,30 @@ fn whatever_happens_in_whatever_order_the_rules_hold() {
         }
     }
     assert!(seen.len() > 500, "only {} states were reached", seen.len());
+}
+
+/// As process 1 it may be told to before it has looked at anything.
+#[test]
+fn a_stop_before_the_first_scan_leaves_nothing_running() {
+    let mut tried = Tried::after(&[Deed::Make(0), Deed::Make(1), Deed::Wait, Deed::Wait]);
+    assert_eq!(tried.world.processes.len(), 3);
+    tried.world.does(Deed::Crash);
+    tried.world.does(Deed::Ask(Request::Stop(Logs::AtEnd)));
+    tried.table = Table::new(tried.world.now());
+    tried.turn();
+    tried.check_that_all_comes_up();
+}
+
+/// It looks again, as long as that may be of use.
+#[test]
+fn a_stop_in_which_no_name_can_be_read_finds_all_later() {
+    let mut tried = Tried::after(&[Deed::Make(0), Deed::Make(1), Deed::Wait, Deed::Wait]);
+    tried.world.does(Deed::Crash);
+    tried.world.does(Deed::Break(Call::Names));
+    tried.world.does(Deed::Ask(Request::Stop(Logs::AtEnd)));
+    tried.table = Table::new(tried.world.now());
+    tried.turn();
+    assert!(!tried.over);
+    tried.world.out_of_reach = false;
+    tried.check_that_all_comes_up();
 }

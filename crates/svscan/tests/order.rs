@@ -194,6 +194,30 @@ fn another_svscan_goes_on_in_the_same_order() {
     in_order(&tree, &["web", "app", "db"]);
 }
 
+/// The next svscan has not come upon the others yet: it looks at them as at something
+/// new, and as process 1 it may be told to stop before it has looked at anything.
+#[test]
+fn a_stop_that_is_asked_of_a_new_svscan_leaves_nothing_of_the_last_ones_running() {
+    if !ours() {
+        return;
+    }
+    let tree = tree();
+    let mut first = tree.start();
+    until_up(&tree, &["web", "app", "db", "by"]);
+    first.signal("KILL");
+    let _ = first.wait();
+    // A service without `run` is not looked at before it has one.
+    std::fs::remove_file(tree.scratch.join("sc/web/run")).unwrap();
+    let mut second = tree.start();
+    until("it can be asked", || {
+        let mut command = tree.suite.command("svscanctl", &tree.scratch);
+        Outcome::of(command.args(["-t", "sc"])) == Outcome::gives("")
+    });
+    let_end(&tree, &["by", "web", "app", "db"]);
+    nothing_is_left(&tree, &mut second);
+    in_order(&tree, &["web", "app", "db"]);
+}
+
 /// What is left in a cgroup is as good as a service.
 #[test]
 fn a_supervise_that_is_killed_while_it_clears_away_comes_back() {

@@ -78,7 +78,7 @@ fn states() -> Vec<Service> {
 }
 
 fn events() -> Vec<Event> {
-    let mut events = vec![Event::Seen(NOW), Event::Missed];
+    let mut events = vec![Event::Seen(NOW), Event::Sought(NOW), Event::Missed];
     for (run, log) in [(false, false), (true, false), (true, true)] {
         events.push(Event::Examined { now: NOW, run, log });
     }
@@ -95,6 +95,7 @@ fn events() -> Vec<Event> {
         events.push(Event::Untold(half, NOW));
         events.push(Event::Started(half, Pid::from_raw(8), NOW));
         events.push(Event::StartFailed(half, NOW));
+        events.push(Event::Absent(half, NOW));
         events.push(Event::OutOfReach(half, NOW));
         for ending in [Ending::Exited(0), Ending::Exited(111), Ending::Killed(9)] {
             events.push(Event::Died(half, ending, NOW));
@@ -145,6 +146,7 @@ fn state(service: Service) -> String {
 fn event(event: Event) -> String {
     match event {
         Event::Seen(_) => "Seen".into(),
+        Event::Sought(_) => "Sought".into(),
         Event::Missed => "Missed".into(),
         Event::Examined { run, log, .. } => format!("Examined(run {run}, log {log})"),
         Event::ExamineFailed(_) => "ExamineFailed".into(),
@@ -152,6 +154,7 @@ fn event(event: Event) -> String {
         Event::PrepareFailed(_) => "PrepareFailed".into(),
         Event::Started(half, pid, _) => format!("Started({half:?} {pid})"),
         Event::StartFailed(half, _) => format!("StartFailed({half:?})"),
+        Event::Absent(half, _) => format!("Absent({half:?})"),
         Event::OutOfReach(half, _) => format!("OutOfReach({half:?})"),
         Event::Stop(logs, _) => format!("Stop({logs:?})"),
         Event::Untold(half, _) => format!("Untold({half:?})"),
@@ -179,6 +182,7 @@ fn can_happen(service: Service, event: Event) -> bool {
     let new = matches!(service.stage, Stage::New { .. });
     match event {
         Event::Seen(_) | Event::Stop(..) => true,
+        Event::Sought(_) => service.stop.is_none(),
         Event::Missed => service.listed,
         Event::Examined { .. }
         | Event::ExamineFailed(_)
@@ -187,7 +191,10 @@ fn can_happen(service: Service, event: Event) -> bool {
             let asked = new || (half(Half::Main) == Some(false) && half(Half::Log).is_none());
             asked && service.listed && service.stop.is_none()
         }
-        Event::Started(which, ..) | Event::StartFailed(which, _) | Event::OutOfReach(which, _) => {
+        Event::Started(which, ..)
+        | Event::StartFailed(which, _)
+        | Event::Absent(which, _)
+        | Event::OutOfReach(which, _) => {
             half(which) == Some(false) && service.listed && service.stop.is_none()
         }
         Event::Untold(which, _) => half(which) == Some(true) && service.stop.is_some(),

@@ -342,7 +342,7 @@ impl Machine {
         (next.with_check(at, policy), actions)
     }
 
-    fn boot(self, at: Moment, policy: &Policy) -> Next {
+    fn boot(mut self, at: Moment, policy: &Policy) -> Next {
         match (self.process, self.want) {
             // Nothing beside what an earlier `supervise` may have left.
             (Process::Down | Process::Waiting { .. }, _) if self.looks_first(policy) => {
@@ -352,7 +352,7 @@ impl Machine {
             (Process::Down, Want::Down | Want::Neither) => (self, Plan::NOTHING),
             // Gone on with where an earlier `supervise` stopped.
             (Process::Running { pid, .. }, _) => {
-                let again = self.said_last(policy);
+                let again = self.say_again(at, policy);
                 let (next, plan) = self.due_of_process(at, policy);
                 let plan = again.map_or(plan, |signal| plan.then(Action::Send(pid, signal)));
                 (next, plan)

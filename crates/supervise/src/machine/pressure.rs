@@ -68,13 +68,16 @@ impl Machine {
         (self, plan)
     }
 
-    /// The last signal of `down-signal` that was decided on. Whoever did may have been
-    /// killed before it was sent; that the first was replaced by a program is known.
-    pub(super) fn said_last(&self, policy: &Policy) -> Option<Signal> {
+    /// Sends the last signal of `down-signal` that was decided on once more. Whoever did
+    /// may have been killed before it was sent; that the first was replaced by a program
+    /// is known. The one after it leaves the service its time.
+    pub(super) fn say_again(&mut self, at: Moment, policy: &Policy) -> Option<Signal> {
         let replaced = self.pressure.sent == 1 && policy.control.has(Hook::Stop.letter());
         let last = usize::from(self.pressure.sent).checked_sub(1);
         let last = last.filter(|_| !replaced && self.role == Role::Run);
-        Some(policy.down.steps().get(last?)?.signal)
+        let step = policy.down.steps().get(last?)?;
+        self.pressure.next = self.pressure.next.map(|_| at.plus(step.wait));
+        Some(step.signal)
     }
 
     /// What time has come for with the process `pid`.

@@ -152,6 +152,11 @@ impl Kernel {
             Unit::Log => Role::Log,
             Unit::Notify => Role::Notify,
         };
+        let told = Notice {
+            role: person.role,
+            what: What::Started,
+            pid: service.pid,
+        };
         let (since, since_boot) = (person.seconds(), person.since.1);
         // What has been noted before the start, but for the start itself.
         let Some((mut record, mut more)) = self.ledger.last() else {
@@ -195,6 +200,12 @@ impl Kernel {
             }
             Unit::Notify => {}
         }
+        // Whoever finds it on record is to tell of it.
+        if self.settings.known().notify
+            && let Some(more) = &mut more
+        {
+            more.notices = state.notices.with(told).queue;
+        }
         self.write_record(record, more.as_ref());
     }
 
@@ -218,11 +229,16 @@ impl Kernel {
             directory_excuse: &[],
             exec_excuse: &excuse.excuse(),
         };
+        let [lock, directory] = self.home.locks();
+        // Who finds that open is to find us, and not a child that has outlived us.
+        let ok = self.ok.as_ref().map_or(lock, AsFd::as_fd);
         launch.start_gated_as(&Birth {
-            not_held: &self.home.locks(),
+            not_held: &[lock, directory, ok],
             session: self.settings.own_session() || kept,
             caught: self.signals.caught(),
             files: &[],
+            // Nobody else would start it: who takes over finds it on record.
+            orphaned: self.ledger.witness(),
         })
     }
 

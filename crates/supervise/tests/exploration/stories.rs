@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dt_os::signals::Signal;
 use dt_service::{Command, Want};
-use supervise::machine::{Action, Event, Policy};
+use supervise::machine::{Action, Event, Machine, Policy};
 
 use super::machine::{DONE, OURS};
 use super::reality::{EPOCH, Reality};
@@ -201,4 +201,44 @@ fn down_signals_go_out_in_order_and_at_last_the_kill() {
         (10, Signal::SIGKILL),
     ];
     assert_eq!(sent, expected);
+}
+
+/// It had not come at all, maybe, and both at once come in no order.
+#[test]
+fn a_down_signal_sent_again_after_a_kill_leaves_its_time_before_the_next() {
+    let policy = Policy {
+        plain: false,
+        down: dt_settings::value::down_signals(b"QUIT 3s TERM 2s INT").unwrap(),
+        ..Policy::PLAIN
+    };
+    let begun = Reality::with(Want::Up, policy).settle(Event::Boot, EPOCH, true);
+    let machine = begun.unwrap().machine;
+    let at = |seconds| EPOCH.plus(Duration::from_secs(seconds));
+    let step = |machine: Machine, event, seconds| {
+        let (machine, actions) = machine.step(event, at(seconds), &policy);
+        let sent: Vec<_> = actions
+            .into_iter()
+            .flatten()
+            .filter_map(|action| match action {
+                Action::Send(_, signal) => Some(signal),
+                _ => None,
+            })
+            .collect();
+        (machine, sent)
+    };
+    let (machine, _) = step(machine, Event::Control(Command::Down), 0);
+    let (machine, sent) = step(machine, Event::Boot, 4);
+    assert_eq!(
+        (sent, machine.deadline()),
+        (vec![Signal::SIGQUIT], Some(at(7)))
+    );
+    let (machine, _) = step(machine, Event::Due, 7);
+    let (machine, sent) = step(machine, Event::Boot, 100);
+    assert_eq!(
+        (sent, machine.deadline()),
+        (vec![Signal::SIGTERM], Some(at(102)))
+    );
+    let (machine, _) = step(machine, Event::Due, 102);
+    let (machine, sent) = step(machine, Event::Boot, 200);
+    assert_eq!((sent, machine.deadline()), (vec![Signal::SIGINT], None));
 }

@@ -122,6 +122,9 @@ pub struct Service {
 pub enum Event {
     /// A scan has found a name of it.
     Seen(Moment),
+    /// The scan with which a stop begins has found a name of it, and something of it
+    /// lives.
+    Sought(Moment),
     /// A whole scan has found none.
     Missed,
     /// The directory's content has been asked for.
@@ -150,6 +153,8 @@ pub enum Event {
     OutOfReach(Half, Moment),
     /// A half could not be started.
     StartFailed(Half, Moment),
+    /// Nothing of a half lives, and none is started for the sake of a stop.
+    Absent(Half, Moment),
     /// A half's process has ended.
     Died(Half, Ending, Moment),
     /// The service's half has ended while all is being stopped, and its service lives on:
@@ -172,8 +177,8 @@ pub enum Action {
         /// It has a log.
         log: bool,
     },
-    /// See to it that this half runs; answered by `Started`, `OutOfReach` or
-    /// `StartFailed`.
+    /// See to it that this half runs; answered by `Started`, `OutOfReach`,
+    /// `StartFailed` or `Absent`.
     Start(Half),
     /// Tell this half's `supervise` something; answered by `Untold` if that fails.
     Tell(Half, Words),
@@ -221,6 +226,14 @@ impl Process {
             Self::Down => true,
             Self::Waiting(wait) => wait.until <= now,
             Self::Running { .. } => false,
+        }
+    }
+
+    /// Without the wait.
+    pub(super) const fn at_once(self) -> Self {
+        match self {
+            Self::Down | Self::Waiting(_) => Self::Down,
+            Self::Running { .. } => self,
         }
     }
 
