@@ -1,5 +1,6 @@
 //! The machine in a world.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use dt_os::clock::Moment;
@@ -15,12 +16,14 @@ use supervise::machine::{
 use supervise::state::State;
 use supervise::takeover::{self, Fate};
 
+use super::fault::Fault;
 use super::machine::{CHECK, DONE, HOOK, OURS};
 
 /// A machine and the world as it really is, which the machine only hears about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reality {
     pub machine: Machine,
+    pub fault: Fault,
     pub policy: Policy,
     /// The living (or dead and not yet reaped) process of the service.
     pub alive: Option<Pid>,
@@ -37,6 +40,15 @@ pub struct Reality {
     /// What the next `supervise` finds.
     pub record: Record,
     pub more: Option<More>,
+}
+
+/// Without what is the same everywhere, or follows from the rest.
+impl Hash for Reality {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.machine.hash(hasher);
+        (self.alive, self.rest, self.role, self.beside).hash(hasher);
+        (self.last_starts, self.come, self.record.service).hash(hasher);
+    }
 }
 
 /// How far the service has come up.
@@ -110,6 +122,7 @@ impl Reality {
     pub fn with(want: Want, policy: Policy) -> Self {
         Self {
             machine: Machine::new(want),
+            fault: Fault::None,
             policy,
             alive: None,
             rest: false,
@@ -171,7 +184,9 @@ impl Reality {
             if policy.needs == Needs::Unmet && world.kind {
                 policy.needs = Needs::Met;
             }
-            (self.machine, actions) = self.machine.step(event, at, &policy);
+            let before = self.machine;
+            (self.machine, actions) = before.step(event, at, &policy);
+            self.machine = self.fault.spoilt(&before, event, self.machine);
             if world.killed() {
                 return End::Killed(self);
             }
@@ -479,6 +494,17 @@ impl Reality {
         for now in hook.into_iter().chain(&mut check.now) {
             now.until = coming(now.until, PATIENCE);
         }
+        // Older than the pace is all the same.
+        self.last_starts = self.last_starts.map(|last| {
+            let last = last.filter(|last| at.since(*last) < PACE)?;
+            Some(Moment::at(EPOCH.since(Moment::at(at.since(last)))))
+        });
+        self.recorded()
+    }
+
+    /// The same with what it is on record.
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
         let noted = takeover::noted(&self.machine, self.record.service);
         self.record = noted.in_record(&self.machine, self.record);
         self.note(&self.machine.clone());
@@ -486,11 +512,6 @@ impl Reality {
             // What it was is all the same.
             self.role = Role::Run;
         }
-        // Older than the pace is all the same.
-        self.last_starts = self.last_starts.map(|last| {
-            let last = last.filter(|last| at.since(*last) < PACE)?;
-            Some(Moment::at(EPOCH.since(Moment::at(at.since(last)))))
-        });
         self
     }
 }
