@@ -232,12 +232,13 @@ pub fn status(ago: i64, pid: u32, paused: u8, want: u8) -> Vec<u8> {
     bytes
 }
 
-/// Numbers of seconds near `about` become that number and a plus sign.
+/// Numbers of seconds near `about` become that number and a plus sign. One less is near
+/// as well: time(2), by which programs ask, is some milliseconds behind our clock.
 pub fn roughly(line: &str, about: &[u64]) -> String {
     let words = line.split(' ').map(|word| {
         let number: Option<u64> = word.parse().ok();
         let near = number.and_then(|number| {
-            let fits = |about: &&u64| (**about..**about + 120).contains(&number);
+            let fits = |about: &&u64| (about.saturating_sub(1)..**about + 120).contains(&number);
             about.iter().find(fits)
         });
         near.map_or_else(|| word.to_owned(), |about| format!("{about}+"))
