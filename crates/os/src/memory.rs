@@ -70,6 +70,18 @@ impl Drop for Buffer {
     }
 }
 
+/// Has the kernel take back the pages of a range, which it fills anew when they are
+/// read again; a failure changes nothing.
+///
+/// # Safety
+///
+/// Nothing in the range may be needed that the kernel cannot bring back.
+unsafe fn forget(start: usize, length: usize) {
+    let start = std::ptr::without_provenance_mut(start);
+    // SAFETY: as for this function.
+    unsafe { libc::madvise(start, length, libc::MADV_DONTNEED) };
+}
+
 /// How far below us the stack is given back.
 const DEPTH: usize = 64 << 10;
 
@@ -89,13 +101,7 @@ pub fn give_back_stack() {
     // has of the stack is unused; the rest is the gap of a megabyte that the kernel
     // keeps free below the main thread's, where the call only gives an error. (Other
     // threads have it if 68 KiB of their stack are left.)
-    unsafe {
-        libc::madvise(
-            std::ptr::without_provenance_mut(start),
-            DEPTH,
-            libc::MADV_DONTNEED,
-        )
-    };
+    unsafe { forget(start, DEPTH) };
 }
 
 /// Gives back the pages of the program itself: its code and its constants, as far as
@@ -119,13 +125,7 @@ pub fn give_back_code() {
     // and is written neither by us nor, in a program without relocations in its code,
     // by the loader: each page reads the same when the kernel brings it back. The file
     // cannot change, as it is being executed.
-    unsafe {
-        libc::madvise(
-            std::ptr::without_provenance_mut(start),
-            length,
-            libc::MADV_DONTNEED,
-        )
-    };
+    unsafe { forget(start, length) };
 }
 
 #[cfg(test)]

@@ -249,35 +249,20 @@ impl Kernel {
         let deadline = deadline.into_iter().chain(look).chain(rests).min();
         let neighbours = self.settings.known_neighbours();
         let [main, log, notify, hook, check] = self.people.watched();
-        let watched = [
-            Some(self.signals.as_fd()),
-            Some(self.control.reader.as_fd()),
-            main,
-            log,
-            notify,
-            hook,
-            check,
-            self.ready.as_ref().map(AsFd::as_fd),
-            neighbours.and_then(Neighbours::watched),
-            socket.and_then(Result::ok),
-        ];
-        let readable = |fd: Option<_>| fd.map(|fd| (fd, Interest::Readable));
         let cage = self.cage.as_ref();
-        let rest = cage.and_then(|cage| Some((cage.watched()?, Interest::Urgent)));
-        let [
-            signal,
-            control,
-            main,
-            log,
-            notify,
-            hook,
-            check,
-            ready,
-            around,
-            says,
-        ] = watched.map(readable);
+        let readable = |fd: Option<_>| fd.map(|fd| (fd, Interest::Readable));
         let all = [
-            signal, control, main, log, notify, hook, check, ready, around, says, rest,
+            readable(Some(self.signals.as_fd())),
+            readable(Some(self.control.reader.as_fd())),
+            readable(main),
+            readable(log),
+            readable(notify),
+            readable(hook),
+            readable(check),
+            readable(self.ready.as_ref().map(AsFd::as_fd)),
+            readable(neighbours.and_then(Neighbours::watched)),
+            readable(socket.and_then(Result::ok)),
+            cage.and_then(|cage| Some((cage.watched()?, Interest::Urgent))),
         ];
         wait::until_ready(all, deadline)
     }
