@@ -33,6 +33,18 @@ impl<W: Write> Output<W> {
         Ok(self.buffer.get_mut(self.filled..).unwrap_or_default())
     }
 
+    /// Adds `bytes`, like `write_all`, and with less ado where there is room.
+    #[inline]
+    pub fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = self.filled + bytes.len();
+        let Some(place) = self.buffer.get_mut(self.filled..end) else {
+            return self.write_all(bytes);
+        };
+        place.copy_from_slice(bytes);
+        self.filled = end;
+        Ok(())
+    }
+
     /// The first `count` bytes of the room are output now.
     pub fn advance(&mut self, count: usize) {
         self.filled = (self.filled + count).min(SIZE);

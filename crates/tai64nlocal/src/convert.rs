@@ -43,13 +43,13 @@ impl<Z: Zone> Filter for Converter<Z> {
             match find_label(line) {
                 Found::Label(label, behind) => {
                     if let Some(time) = self.display.show(label) {
-                        out.write_all(up_to(copy, line))?;
-                        out.write_all(time)?;
+                        out.add(up_to(copy, line))?;
+                        out.add(time)?;
                         copy = behind;
                     }
                 }
                 Found::Unfinished => {
-                    out.write_all(up_to(copy, line))?;
+                    out.add(up_to(copy, line))?;
                     self.at_line_start = true;
                     return Ok(input.len() - line.len());
                 }
@@ -57,7 +57,7 @@ impl<Z: Zone> Filter for Converter<Z> {
             }
             line = after_newline(line);
         }
-        out.write_all(copy)?;
+        out.add(copy)?;
         self.at_line_start = input.ends_with(b"\n");
         Ok(input.len())
     }
@@ -68,8 +68,8 @@ impl<Z: Zone> Filter for Converter<Z> {
             .and_then(|(_at, rest)| rest.try_into().ok());
         let label = digits.and_then(dt_tai::parse);
         match label.and_then(|label| self.display.show(label)) {
-            Some(time) => out.write_all(time),
-            None => out.write_all(kept),
+            Some(time) => out.add(time),
+            None => out.add(kept),
         }
     }
 }

@@ -159,15 +159,35 @@ impl Text {
 
 /// Writes `SS.nnnnnnnnn` and gives its length.
 fn write_tail(tail: &mut [u8; 13], second: u8, nanos: u32) -> usize {
-    let length = if nanos < 1_000_000_000 { 12 } else { 13 };
-    [tail[0], tail[1]] = two_digits(second);
-    tail[2] = b'.';
-    let mut left = nanos;
-    for place in tail.iter_mut().take(length).skip(3).rev() {
-        *place = digit(left % 10);
-        left /= 10;
+    let [tens, ones, point, fraction @ ..] = tail;
+    [*tens, *ones] = two_digits(second);
+    *point = b'.';
+    let (first, rest) = (nanos / 100_000_000, nanos % 100_000_000);
+    if first < 10 {
+        let [leading, last @ .., _] = fraction;
+        *leading = digit(first);
+        *last = eight_digits(rest);
+        return 12;
     }
-    length
+    // A thousand million of nanoseconds and more take ten digits.
+    let [leading, next, last @ ..] = fraction;
+    *leading = digit(first / 10);
+    *next = digit(first % 10);
+    *last = eight_digits(rest);
+    13
+}
+
+/// The digits of a number below 100,000,000, halved again and again: what is reckoned
+/// for one part is reckoned for all, as they lie beside each other in one word.
+const fn eight_digits(number: u32) -> [u8; 8] {
+    let number = number as u64;
+    // The higher half of each part goes to the lower end, where it stands first.
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
+    let pairs = hundreds | ((fours - hundreds * 100) << 16);
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    let digits = tens | ((pairs - tens * 10) << 8);
+    (digits | u64::from_le_bytes([b'0'; 8])).to_le_bytes()
 }
 
 /// The year as the original prints it: its 32-bit sum, which may wrap, as an
@@ -350,6 +370,17 @@ pub(crate) mod tests {
         ] {
             let time = display.show(dt_tai::from_unix(0, nanos)).unwrap();
             assert_eq!(time, format!("1970-01-01 00:00:00.{text}").as_bytes());
+        }
+    }
+
+    #[test]
+    fn every_four_digits_print_in_either_half() {
+        for number in 0..10_000 {
+            let text = format!("{number:08}");
+            assert_eq!(eight_digits(number), *text.as_bytes());
+            let number = number * 10_000 + (9999 - number);
+            let text = format!("{number:08}");
+            assert_eq!(eight_digits(number), *text.as_bytes());
         }
     }
 
