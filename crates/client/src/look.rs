@@ -260,7 +260,9 @@ impl Phase {
         let up = (process && !cleaning && !starting) || without_process;
         Self {
             up,
-            ready: up && details.is_none_or(|details| details.ready.is_some()),
+            // One that has no way to tell is running at once, by its own account.
+            ready: up
+                && details.is_none_or(|details| details.ready.is_some() || runs(details.state)),
             // Where what it has started is still to end, it is not down yet.
             down: !up && !starting && (process || doing != Some(details::State::Stopping)),
             // Between the end of one script and the start of the next there is no
@@ -269,6 +271,11 @@ impl Phase {
             failed: state == Some(State::Failed) || doing == Some(details::State::Failed),
         }
     }
+}
+
+/// `run` runs or is not needed, and nothing more is waited for.
+const fn runs(doing: details::State) -> bool {
+    matches!(doing, details::State::Running | details::State::Started)
 }
 
 /// Nothing runs, and nothing that cleans up is due.
@@ -372,6 +379,28 @@ mod tests {
             let phase = Phase::of(&down, Some(State::Stopped), Some(&details));
             assert_eq!(phase.down, state != details::State::Stopping, "{state:?}");
             assert_eq!(phase.finished, is_over(state), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_way_to_tell_that_it_is_ready_is_so_when_it_runs() {
+        for (pid, state) in [(7, details::State::Running), (0, details::State::Started)] {
+            let status = Status {
+                seconds: 0,
+                nanos: 0,
+                pid,
+                paused: false,
+                want: Want::Up,
+            };
+            let details = Details {
+                state,
+                ..Details::EMPTY
+            };
+            let encore = (pid == 0).then_some(State::Started);
+            assert!(
+                Phase::of(&status, encore, Some(&details)).ready,
+                "{state:?}"
+            );
         }
     }
 

@@ -277,3 +277,16 @@ fn a_real_supervise_is_waited_for() {
     assert_eq!(sent, Outcome::gives(""));
     assert_eq!((waiting.wait(), supervise.wait()), (1, 0));
 }
+
+/// With any setting there is a file of details, which knows no moment of readiness
+/// where the service has no way to tell.
+#[test]
+fn a_service_with_settings_that_cannot_tell_is_ready_when_it_runs() {
+    let scratch = Scratch::new();
+    scratch.script("d/run", "#!/bin/sh\nexec sleep 1000\n");
+    scratch.file("d/timeout-kill", "5s");
+    let suite = Suite::ours();
+    let _supervise = Running::start(suite.command("supervise", &scratch).arg("d"), &scratch);
+    let up = run(&scratch, &["-U", "-t", "20s", "d"]);
+    assert_eq!(up, Outcome::gives(""));
+}

@@ -109,9 +109,12 @@ fn up(evidence: &Evidence, file: &StatusFile, age: &str) -> String {
     } else {
         format!("up for {age} as process {}", file.main.pid)
     };
-    let ready = evidence.phase().is_some_and(|phase| phase.ready);
+    let silent = evidence.phase().is_some_and(|phase| !phase.ready)
+        && evidence
+            .details
+            .is_some_and(|details| details.state == State::Starting);
     for (holds, note) in [
-        (!ready, ", but it has not told yet that it is ready"),
+        (silent, ", but it has not told yet that it is ready"),
         (file.main.paused, ", paused by svc -p until svc -c"),
         (
             file.main.want == Want::Down,
@@ -333,6 +336,28 @@ mod tests {
                 "down for 1m 15s: it was to run once (svc -o); the last one exited 111 after 2s",
             ),
         ] {
+            assert_eq!(of(&evidence), text);
+        }
+    }
+
+    #[test]
+    fn what_has_no_way_to_tell_that_it_is_ready_is_not_called_late() {
+        for (state, text) in [
+            (
+                State::Starting,
+                "up for 1m 15s as process 7, but it has not told yet that it is ready",
+            ),
+            (State::Running, "up for 1m 15s as process 7"),
+            (State::Stopping, "up for 1m 15s as process 7"),
+        ] {
+            let details = Details {
+                state,
+                ..Details::EMPTY
+            };
+            let evidence = Evidence {
+                details: Some(details),
+                ..plain(7, Want::Up)
+            };
             assert_eq!(of(&evidence), text);
         }
     }
