@@ -201,7 +201,13 @@ fn obey(state: &mut State, world: &mut impl World) -> Flow {
     // Nothing there after all, which is normal.
     let length = world.read_control(&mut block).unwrap_or(0);
     let mut to = MAIN;
+    let mut before = None;
     for byte in block.iter().take(length) {
+        // Twice in a row they are what they are once, and a flood of them is done with.
+        let is_known = before.replace(*byte) == Some(*byte) && b"pc".contains(byte);
+        if is_known {
+            continue;
+        }
         match Command::from_byte(*byte) {
             Some(Command::Group) => to.group = true,
             Some(Command::Single) => to.group = false,
