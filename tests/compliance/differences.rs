@@ -46,6 +46,11 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "As above: the usage line.",
     },
     Difference {
+        case: "fghack_forwards_no_signal",
+        reason: "TERM ends the original alone, and what it has held runs on out of reach; \
+                 ours passes TERM on to all of that, and waits for it.",
+    },
+    Difference {
         case: "fghack_with_child_ignored",
         reason: "Started with CHLD ignored the original loses its child's exit code; ours \
                  does not.",

@@ -7,6 +7,7 @@ mod show;
 mod signal;
 mod span;
 mod target;
+pub mod truth;
 pub mod vigil;
 
 pub use show::{escaped, is_terminal};

@@ -13,6 +13,8 @@ use dt_service::deaths::{self, Death};
 use dt_service::details::{self, Details};
 use dt_service::{Place, Record, State, Status, StatusFile, names};
 
+use crate::truth;
+
 /// Why there is nothing to tell.
 #[derive(Debug)]
 pub enum Obstacle {
@@ -20,6 +22,8 @@ pub enum Obstacle {
     NotRunning,
     /// The status is too short, or is no file.
     BadFormat,
+    /// The status names a process, and there is none of this number.
+    NoProcess(u32),
     /// This could not be done.
     System(&'static str, io::Error),
 }
@@ -29,6 +33,13 @@ impl std::fmt::Display for Obstacle {
         match self {
             Self::NotRunning => f.write_str("supervise not running"),
             Self::BadFormat => write!(f, "unable to read {}: bad format", names::STATUS),
+            Self::NoProcess(pid) => {
+                write!(
+                    f,
+                    "{} is not true: there is no process {pid}",
+                    names::STATUS
+                )
+            }
             Self::System(what, why) => write!(f, "unable to {what}: {}", dt_os::reason(why)),
         }
     }
@@ -55,7 +66,7 @@ pub fn look(directory: &Path) -> Result<Seen, Obstacle> {
     if !is_supervised(&place).map_err(|why| Obstacle::System("open supervise/ok", why))? {
         return Err(Obstacle::NotRunning);
     }
-    let file = status(&place)?;
+    let file = truth::settled(&place)?;
     Ok(Seen {
         age: age(&place, &file.main),
         place,
@@ -104,8 +115,8 @@ pub fn status(place: &Place) -> Result<StatusFile, Obstacle> {
 
 /// Linux gives no process a number above this, so no `supervise` has written one.
 ///
-/// One below it is believed even where there is no such process, as by the original:
-/// the `supervise` may live in a container that is looked into from outside.
+/// Of one below it that there is no such process here says nothing by itself: the
+/// `supervise` may live in a container that is looked into from outside ([`truth`]).
 const MOST: u32 = 1 << 22;
 
 /// What there is to know beyond the status file; `None` where there is nothing,

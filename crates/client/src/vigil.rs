@@ -18,6 +18,7 @@ use dt_os::watch::Watches;
 use dt_service::Place;
 
 use crate::look::{self, Obstacle, Phase};
+use crate::truth;
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,9 +156,10 @@ impl Service {
         let gone = self.was_supervised && !supervised;
         self.was_supervised |= supervised;
         let file = match look::status(place) {
-            Ok(file) => Some(file),
+            // The next one is on its way, where a process has just died.
+            Ok(file) => Some(file).filter(|file| truth::untrue(place, file).is_none()),
             // Written in place just now, or not yet at all.
-            Err(Obstacle::BadFormat | Obstacle::NotRunning) => None,
+            Err(Obstacle::BadFormat | Obstacle::NotRunning | Obstacle::NoProcess(_)) => None,
             Err(Obstacle::System(_, why)) if why.kind() == io::ErrorKind::NotFound => None,
             Err(Obstacle::System(_, why)) => return Err(why),
         };

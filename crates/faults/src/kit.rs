@@ -59,6 +59,13 @@ pub fn lives(pid: u32) -> bool {
     stat(pid).is_some_and(|fields| fields.first().is_some_and(|state| state != "Z"))
 }
 
+/// Who traces it.
+pub fn tracer(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let tracer = field(&status, "TracerPid:").filter(|pid| *pid != 0)?;
+    u32::try_from(tracer).ok()
+}
+
 /// Processor time that it has used.
 pub fn cpu(pid: u32) -> Duration {
     let ticks = |fields: &[String], at: usize| fields.get(at)?.parse::<u64>().ok();

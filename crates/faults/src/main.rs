@@ -67,6 +67,9 @@ struct Table {
     /// Many more kills, and each call in place of some
     #[arg(long)]
     long: bool,
+    /// How many there are in `many`; 300 if not given, 10,000 with --long
+    #[arg(long)]
+    services: Option<usize>,
     /// Of what is drawn at random; the time of the day if not given
     #[arg(long)]
     seed: Option<u64>,
@@ -140,6 +143,7 @@ impl Table {
             scenarios::Size::SHORT
         };
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        size.many = self.services.unwrap_or(size.many);
         size.seed = self.seed.unwrap_or(now.as_secs());
         let mut all_good = true;
         let mut rows = Vec::new();

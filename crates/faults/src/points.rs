@@ -1,4 +1,5 @@
-//! The system calls of a program, and how each can fail.
+//! The system calls of a program, and what can happen at each: it fails in one way or
+//! another, or the program is killed before or after it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,22 +9,39 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::kit::Dice;
 
-/// One failing call.
+/// One call, and what happens there.
 #[derive(Clone, Debug)]
 pub struct Point {
     pub call: String,
     /// 1 for the first call of that name.
     pub number: usize,
-    pub error: &'static str,
+    pub what: What,
+}
+
+/// What happens at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It is not made, and gives this error.
+    Fails(&'static str),
+    /// The program is killed, and the call is not made any more.
+    KilledBefore,
+    /// The call is made, and the program held where the kernel would go back to it, until
+    /// somebody kills it: it executes not one instruction more.
+    KilledAfter,
 }
 
 impl fmt::Display for Point {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "{} of {} {}", self.error, self.call, self.number)
+        match self.what {
+            What::Fails(error) => write!(to, "{error} of")?,
+            What::KilledBefore => to.write_str("killed before")?,
+            What::KilledAfter => to.write_str("killed after")?,
+        }
+        write!(to, " {} {}", self.call, self.number)
     }
 }
 
-/// What fails in one life of a program: one call, or two of different names.
+/// What happens in one life of a program: at one call, or at two of different names.
 #[derive(Clone, Debug)]
 pub struct Fault(Vec<Point>);
 
@@ -100,7 +118,7 @@ fn from(trace: &str, mut started: bool) -> Vec<Point> {
             let of_call = errors_of(call).iter().map(|error| Point {
                 call: call.to_owned(),
                 number: *number,
-                error,
+                what: What::Fails(error),
             });
             all.extend(of_call);
         }
@@ -148,30 +166,81 @@ pub fn pairs(trace: &str, number: usize, dice: &mut Dice) -> Vec<Fault> {
         .collect()
 }
 
-/// The options that let calls fail once.
+/// Kills before and after all calls of a trace, or so many of either.
+pub fn kills(trace: &str, some: Option<usize>) -> Vec<Fault> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut before = Vec::new();
+    for line in trace.lines() {
+        let Some((call, _)) = line.split_once('(') else {
+            continue;
+        };
+        // A signal, or the end.
+        if !call
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || it == b'_')
+        {
+            continue;
+        }
+        let number = counts.entry(call).or_default();
+        *number += 1;
+        // The one that makes it this program is not its own.
+        if call != "execve" {
+            before.push(Point {
+                call: call.to_owned(),
+                number: *number,
+                what: What::KilledBefore,
+            });
+        }
+    }
+    let mut after = before.clone();
+    // Nobody comes back from that.
+    after.retain(|point| point.call != "exit_group" && point.call != "exit");
+    for point in &mut after {
+        point.what = What::KilledAfter;
+    }
+    let mut kills = spread(before, some);
+    kills.extend(spread(after, some));
+    kills
+}
+
+/// The file of the scratch directory that tells of the call after which a program is to
+/// be killed, and how it says that the call has been made.
+pub const HELD: (&str, &str) = ("held", "(DELAYED)");
+
+/// Longer than anybody takes to kill what is held.
+const HOLD: &str = "delay_exit=20000000";
+
+/// Whether what these options do is a kill.
+pub fn is_kill(options: &[String]) -> bool {
+    let kill = |option: &String| option.contains("signal=KILL") || option.contains(HOLD);
+    options.iter().any(kill)
+}
+
+/// The options for what happens at the calls, each once.
 pub fn injection(fault: &Fault) -> Vec<String> {
     let calls: Vec<&str> = fault.0.iter().map(|point| &*point.call).collect();
-    let mut options: Vec<String> = ["-D", "-o", "/dev/null"].map(str::to_owned).to_vec();
+    let held = fault.0.iter().any(|it| it.what == What::KilledAfter);
+    let output = if held { HELD.0 } else { "/dev/null" };
+    let mut options: Vec<String> = ["-D", "-o", output].map(str::to_owned).to_vec();
     options.push(format!("-etrace={}", calls.join(",")));
-    for point in &fault.0 {
-        let Point {
-            call,
-            number,
-            error,
-        } = point;
-        // It has no errors: a break that is not what was asked for is one.
-        let how = if call == "brk" {
-            "retval=0".to_owned()
-        } else {
-            format!("error={error}")
+    for Point { call, number, what } in &fault.0 {
+        let how = match what {
+            // It has no errors: a break that is not what was asked for is one.
+            What::Fails(_) if call == "brk" => "retval=0".to_owned(),
+            What::Fails(error) => format!("error={error}"),
+            What::KilledBefore => "signal=KILL".to_owned(),
+            What::KilledAfter => HOLD.to_owned(),
         };
         options.push(format!("-einject={call}:{how}:when={number}"));
     }
     options
 }
 
-/// Does something with each fault, with several at a time; gives what came of each.
-pub fn at_each<T: Send>(points: &[Fault], run: impl Fn(&Fault) -> T + Sync) -> Vec<(Fault, T)> {
+/// Does something with each, with several at a time; gives what came of each.
+pub fn at_each<P: Clone + Send + Sync, T: Send>(
+    points: &[P],
+    run: impl Fn(&P) -> T + Sync,
+) -> Vec<(P, T)> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

@@ -104,15 +104,49 @@ impl Suite {
     /// The words that start a logger which keeps all that it gets in `./main` of
     /// `directory`, in files of `size` bytes; makes what it needs there.
     pub fn logger(&self, directory: &Path, size: u32, count: u32) -> Outcome<Vec<OsString>> {
+        self.logger_with(directory, size, count, None)
+    }
+
+    /// The same, with a command that each finished file goes through.
+    pub fn logger_with(
+        &self,
+        directory: &Path,
+        size: u32,
+        count: u32,
+        processor: Option<&str>,
+    ) -> Outcome<Vec<OsString>> {
         let program = self.program(self.logger_name());
-        let (size, count) = (format!("s{size}"), format!("n{count}"));
+        let mut settings = vec![format!("s{size}"), format!("n{count}")];
+        settings.extend(processor.map(|command| format!("!{command}")));
         Ok(if self.kind == Kind::Runit {
             fs::create_dir_all(directory.join("main"))?;
-            fs::write(directory.join("main/config"), format!("{size}\n{count}\n"))?;
+            fs::write(directory.join("main/config"), settings.join("\n") + "\n")?;
             vec![program.into(), "main".into()]
         } else {
-            vec![program.into(), size.into(), count.into(), "./main".into()]
+            let mut words = vec![program.into_os_string()];
+            words.extend(settings.into_iter().map(OsString::from));
+            words.push("./main".into());
+            words
         })
+    }
+
+    /// What holds a program that goes into the background, where there is such a thing.
+    pub fn holder(&self) -> Option<String> {
+        let name = match self.kind {
+            Kind::Daemontools => "fghack",
+            Kind::S6 => "s6-fghack",
+            Kind::Runit => return None,
+        };
+        Some(self.program(name).display().to_string())
+    }
+
+    /// The words that run `true` with the variables of a directory.
+    pub fn environment(&self, directory: &Path) -> Vec<OsString> {
+        let program = self.program(self.choose("envdir", "chpst", "s6-envdir"));
+        let mut words = vec![program.into_os_string()];
+        words.extend((self.kind == Kind::Runit).then(|| "-e".into()));
+        words.extend([directory.into(), "true".into()]);
+        words
     }
 
     /// Tells the supervisor of a directory; gives whether it was told.
@@ -166,6 +200,13 @@ impl Suite {
     fn status(&self, directory: &Path) -> Option<String> {
         let answer = self.ask(directory).stderr(Stdio::null()).output().ok()?;
         Some(String::from_utf8_lossy(&answer.stdout).into_owned())
+    }
+
+    /// Whether somebody reads what goes into that.
+    pub fn listens(directory: &Path) -> bool {
+        dt_os::file::How::WRITE
+            .open(Self::control(directory))
+            .is_ok()
     }
 
     /// The FIFO that commands go into.

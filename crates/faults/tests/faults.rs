@@ -18,6 +18,8 @@ fn harness() -> Command {
         "svc",
         "svstat",
         "svscanctl",
+        "fghack",
+        "envdir",
     ] {
         let _built = suite.program(program);
     }
@@ -50,6 +52,21 @@ fn kills_lose_no_line() {
 }
 
 #[test]
+fn a_kill_at_any_call_leaves_supervise_s_service_once_and_steered() {
+    table(&["kill-points-supervise"], true);
+}
+
+#[test]
+fn a_kill_at_any_call_leaves_svscan_s_services_once_and_logged() {
+    table(&["kill-points-svscan"], true);
+}
+
+#[test]
+fn a_kill_at_any_call_of_a_logger_loses_no_line() {
+    table(&["kill-points-log"], true);
+}
+
+#[test]
 fn a_failing_call_leaves_supervise_in_charge() {
     table(&["inject-supervise"], true);
 }
@@ -67,6 +84,11 @@ fn a_failing_call_loses_no_line() {
 #[test]
 fn want_of_memory_loses_nothing() {
     table(&["memory"], true);
+}
+
+#[test]
+fn little_memory_is_enough_and_less_is_said() {
+    table(&["limits"], true);
 }
 
 #[test]
@@ -88,6 +110,21 @@ fn floods_and_stops_are_borne() {
 }
 
 #[test]
+fn planted_links_do_no_harm() {
+    table(&["symlink-attack"], true);
+}
+
+#[test]
+fn daemons_are_named_held_and_ended() {
+    table(&["daemonizing"], true);
+}
+
+#[test]
+fn a_big_environment_is_read_at_once() {
+    table(&["envdir-big"], true);
+}
+
+#[test]
 fn many_services_cost_nothing_and_outlive_the_scanner() {
     table(&["many"], true);
 }
@@ -100,7 +137,7 @@ fn the_undisturbed_are_paced_and_clean() {
 #[test]
 fn no_status_crashes_or_holds_up_svstat() {
     let table = table(&["status-reads"], true);
-    let counts = "34 files, 0 crashes, 0 hangs, 0 invented pids,";
+    let counts = "34 files, 0 crashes, 0 hangs, 0 invented pids, 0 of 2 dead";
     assert!(table.contains(counts), "{table}");
 }
 

@@ -1,9 +1,10 @@
 //! Usage, messages and exit codes of `fghack`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use dt_testkit::{Outcome, Running, Scratch, Suite, until};
+use dt_testkit::{Outcome, Running, Scratch, Suite, signal, until};
 
 fn suite() -> Suite {
     Suite::under_test()
@@ -137,8 +138,9 @@ fn an_ignored_signal_is_handed_on_as_it_was() {
     }
 }
 
+/// A program of ours is also ended by it, which the original leaves alone.
 #[test]
-fn term_ends_it_and_nobody_else() {
+fn term_ends_it_and_all_that_it_holds() {
     let scratch = Scratch::new();
     let mut command = suite().command("fghack", &scratch);
     command.args([
@@ -150,6 +152,68 @@ fn term_ends_it_and_nobody_else() {
     until("the child runs", || scratch.join("pid").exists());
     running.signal("TERM");
     assert_eq!(running.wait(), 143);
+    if suite().is_original() {
+        scratch.file("go", "");
+        until("the child goes on", || scratch.join("log").exists());
+    } else {
+        let pid = String::from_utf8(scratch.read("pid")).unwrap();
+        assert!(!Path::new(&format!("/proc/{}", pid.trim())).exists());
+    }
+}
+
+/// A daemon as they are: two forks, a session of its own, and nothing left open.
+const DAEMON: &str = "use POSIX;
+fork and exit 3; POSIX::setsid(); fork and POSIX::_exit(0);
+POSIX::close($_) for 0..200;
+open my $file, '>', 'daemon.new'; print $file $$; close $file;
+rename 'daemon.new', 'daemon'; sleep 1000";
+
+/// The original takes its pipe for the only sign of life.
+#[test]
+fn a_daemon_that_closes_everything_is_held_and_ended() {
+    if suite().is_original() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let start = || {
+        let mut command = suite().command("fghack", &scratch);
+        command.args(["perl", "-e", DAEMON]).stdout(Stdio::null());
+        let running = Running::start(&mut command, &scratch);
+        until("the daemon is there", || scratch.join("daemon").exists());
+        let daemon = String::from_utf8(scratch.read("daemon")).unwrap();
+        std::fs::remove_file(scratch.join("daemon")).unwrap();
+        (running, daemon.parse::<u32>().unwrap())
+    };
+    let lives = |pid: u32| Path::new(&format!("/proc/{pid}")).exists();
+    let (mut running, daemon) = start();
+    until("it is a child of fghack's", || {
+        let fields = std::fs::read_to_string(format!("/proc/{daemon}/stat")).unwrap();
+        let (_, rest) = fields.rsplit_once(") ").unwrap();
+        rest.split(' ').nth(1).unwrap() == running.pid().to_string()
+    });
+    assert_eq!(running.ended(), None);
+    signal(daemon, "KILL");
+    assert_eq!(running.wait(), 3, "the child's exit code");
+    let (mut running, daemon) = start();
+    running.signal("TERM");
+    assert_eq!(running.wait(), 143);
+    assert!(!lives(daemon));
+}
+
+#[test]
+fn a_term_that_was_ignored_is_ignored_by_all() {
+    let scratch = Scratch::new();
+    let mut command = Command::new("perl");
+    command.args(["-e", "$SIG{TERM} = 'IGNORE'; exec @ARGV"]);
+    command.arg(suite().program("fghack"));
+    command.args([
+        "sh",
+        "-c",
+        "touch up; until [ -e go ]; do sleep 0.01; done; exit 4",
+    ]);
+    let mut running = Running::start(command.current_dir(scratch.path()), &scratch);
+    until("the child runs", || scratch.join("up").exists());
+    running.signal("TERM");
     scratch.file("go", "");
-    until("the child goes on", || scratch.join("log").exists());
+    assert_eq!(running.wait(), 4);
 }

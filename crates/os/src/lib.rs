@@ -9,6 +9,11 @@
 //! * `EINTR` is handled here, once, except where being interrupted is the point;
 //! * names are bytes.
 
+#![expect(
+    unsafe_code,
+    reason = "the system is called here, so that it is called nowhere else"
+)]
+
 pub mod ask;
 pub mod caught;
 pub mod cgroup;

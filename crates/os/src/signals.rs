@@ -113,6 +113,12 @@ pub fn flag(signal: Signal) -> io::Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
+/// Whether it is ignored, which is inherited; what is caught is not.
+#[must_use]
+pub fn is_ignored(signal: Signal) -> bool {
+    crate::startup::is_ignored(signal as i32)
+}
+
 /// Has the kernel drop `signal`; what we execute later inherits that.
 pub fn ignore(signal: Signal) -> io::Result<()> {
     dispose(signal, SigHandler::SigIgn)

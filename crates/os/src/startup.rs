@@ -37,7 +37,7 @@ extern "C" fn record(count: c_int, arguments: *mut *mut c_char, _envp: *mut *mut
     ARGUMENTS.store(arguments, Relaxed);
 }
 
-fn is_ignored(signal: c_int) -> bool {
+pub(crate) fn is_ignored(signal: c_int) -> bool {
     let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a null new action makes this a query, and `old` has room for the answer.
     let asked = unsafe { libc::sigaction(signal, std::ptr::null(), old.as_mut_ptr()) };

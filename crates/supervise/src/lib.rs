@@ -48,6 +48,9 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     if let Some(score) = std::env::var_os(oom::VARIABLE) {
         let _ = oom::take_on(&score);
     }
+    // What `run` leaves behind is ours then, so that it can be named; otherwise it would
+    // be svscan's.
+    let _ = dt_os::family::adopt_orphans();
     match upgrade::call(args) {
         Some(Call::Begin(dir)) => Ok(keep(begin(dir)?)),
         Some(Call::GoOn(dir, handed)) => Ok(go_on(dir, handed)?.map_or(Exit::OK, keep)),

@@ -58,6 +58,8 @@ pub trait World {
     /// Reaps one dead child, or one dead process of an earlier `supervise`; `None`
     /// where none is left.
     fn reap(&mut self) -> Option<Reaped>;
+    /// Tells whom a `run` that has died has left behind, if anybody.
+    fn tell_of_strays(&mut self) {}
     /// Lets go of the end of the log's pipe that is written to.
     fn close_log(&mut self);
     /// Asks the program installed now whether it can go on from our record. If it
@@ -199,7 +201,13 @@ fn obey(state: &mut State, world: &mut impl World) -> Flow {
     // Nothing there after all, which is normal.
     let length = world.read_control(&mut block).unwrap_or(0);
     let mut to = MAIN;
+    let mut before = None;
     for byte in block.iter().take(length) {
+        // Twice in a row they are what they are once, and a flood of them is done with.
+        let is_known = before.replace(*byte) == Some(*byte) && b"pc".contains(byte);
+        if is_known {
+            continue;
+        }
         match Command::from_byte(*byte) {
             Some(Command::Group) => to.group = true,
             Some(Command::Single) => to.group = false,
@@ -245,6 +253,10 @@ fn bury(state: &mut State, unburied: &mut bool, world: &mut impl World) -> Flow 
         match world.reap() {
             Some(Reaped::Died(pid, outcome)) => {
                 let unit = state.unit_of(pid);
+                let main = &state.main;
+                if main.process.pid() == Some(pid) && main.role == Role::Run {
+                    world.tell_of_strays();
+                }
                 settle(state, unit, Event::Died(pid, outcome), world)?;
             }
             Some(Reaped::Probed) => settle(state, Unit::Main, Event::Probed, world)?,

@@ -255,6 +255,22 @@ fn bytes_that_are_no_commands_do_nothing() {
     assert_eq!(world.log, ["down", "down"], "only the last turn's d and x");
 }
 
+/// A hundred thousand of them would keep a command behind them waiting.
+#[test]
+fn a_row_of_one_letter_that_stops_or_continues_is_one_command() {
+    let rows = Turn {
+        control: b"cccpppccahh",
+        ..IDLE
+    };
+    let world = Scripted::playing([rows]).run(Want::Up);
+    let signals = world.log.iter().filter(|line| line.starts_with("SIG"));
+    let signals: Vec<_> = signals.take(6).collect();
+    let once = [
+        "SIGCONT", "SIGSTOP", "SIGCONT", "SIGALRM", "SIGHUP", "SIGHUP",
+    ];
+    assert_eq!(signals, once);
+}
+
 #[test]
 fn a_service_that_keeps_dying_is_started_at_its_pace_and_still_obeys() {
     let dies = Turn {

@@ -183,7 +183,7 @@ impl Output<'_> {
 fn is_absence(obstacle: &Obstacle) -> bool {
     match obstacle {
         Obstacle::NotRunning => true,
-        Obstacle::BadFormat => false,
+        Obstacle::BadFormat | Obstacle::NoProcess(_) => false,
         Obstacle::System(what, why) => {
             *what == "open supervise/ok" && why.kind() == io::ErrorKind::NotFound
         }

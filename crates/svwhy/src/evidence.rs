@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use dt_client::look::{self, Phase};
+use dt_client::look::{self, Obstacle, Phase};
+use dt_client::truth;
 use dt_os::clock::{self, UnixTime};
 use dt_os::incarnation;
 use dt_os::process::Pid;
@@ -41,6 +42,8 @@ pub(crate) struct Evidence {
     /// The process that holds the lock, and its name.
     pub(crate) holder: Option<(u32, String)>,
     pub(crate) file: Option<StatusFile>,
+    /// The process that `supervise` takes for the service's though there is none.
+    pub(crate) missing: Option<u32>,
     /// The process in the status lives, or something of its number does.
     pub(crate) lives: bool,
     pub(crate) age: u64,
@@ -57,10 +60,18 @@ impl Evidence {
     /// About the service in the working directory.
     pub(crate) fn gather() -> Self {
         let place = Place::here();
-        let (keeper, file) = match &place {
+        let (keeper, status) = match &place {
             Ok(place) => keeper(place),
-            Err(why) => (Keeper::Unknown(dt_os::reason(why)), None),
+            Err(why) => (
+                Keeper::Unknown(dt_os::reason(why)),
+                Err(Obstacle::NotRunning),
+            ),
         };
+        let missing = match &status {
+            Err(Obstacle::NoProcess(pid)) => Some(*pid),
+            _ => None,
+        };
+        let file = status.ok();
         let place = place.as_ref().ok();
         let deaths = place.and_then(|place| look::deaths(place).ok());
         let deaths: Vec<_> = deaths.into_iter().flatten().collect();
@@ -85,6 +96,7 @@ impl Evidence {
             now: clock::since_boot(),
             keeper,
             file,
+            missing,
         }
     }
 
@@ -122,15 +134,15 @@ impl Evidence {
     }
 }
 
-fn keeper(place: &Place) -> (Keeper, Option<StatusFile>) {
-    let file = look::status(place).ok();
+fn keeper(place: &Place) -> (Keeper, Result<StatusFile, Obstacle>) {
+    let status = truth::settled(place);
     let keeper = match look::is_supervised(place) {
         Ok(true) => Keeper::Supervise,
         Ok(false) => Keeper::Gone,
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => Keeper::Never,
         Err(why) => Keeper::Unknown(dt_os::reason(&why)),
     };
-    (keeper, file)
+    (keeper, status)
 }
 
 fn lately(deaths: &[Death]) -> Lately {

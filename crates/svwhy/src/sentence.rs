@@ -14,11 +14,7 @@ use crate::run_file::RunFile;
 pub(crate) fn of(evidence: &Evidence) -> String {
     let mut text = match (&evidence.keeper, evidence.file) {
         (Keeper::Supervise, Some(file)) => supervised(evidence, &file),
-        (Keeper::Supervise, None) => {
-            "supervised, but its status cannot be read: supervise is just starting, \
-             or cannot write"
-                .to_owned()
-        }
+        (Keeper::Supervise, None) => unreadable(evidence.missing),
         (Keeper::Unknown(why), _) => format!("nothing can be told: {why}"),
         (Keeper::Gone, _) => gone(evidence),
         (Keeper::Never, _) => never(evidence),
@@ -32,6 +28,19 @@ pub(crate) fn of(evidence: &Evidence) -> String {
         text.push_str("; some of its setting files are wrong, as svcheck tells");
     }
     text
+}
+
+/// What there is instead of a status to go by.
+fn unreadable(missing: Option<u32>) -> String {
+    match missing {
+        Some(pid) => format!(
+            "its process {pid} has gone, and supervise does not take notice: it is stopped, or \
+             cannot write its status"
+        ),
+        None => "supervised, but its status cannot be read: supervise is just starting, or \
+                 cannot write"
+            .to_owned(),
+    }
 }
 
 fn gone(evidence: &Evidence) -> String {
@@ -286,6 +295,7 @@ mod tests {
                 state: None,
                 log: None,
             }),
+            missing: None,
             lives: false,
             age: 75,
             normally_up: true,

@@ -1,4 +1,4 @@
-//! One system call of a program fails once, or two do.
+//! One system call of a program fails once, or two do; or it is killed at one.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -24,6 +24,8 @@ struct Kept<'a> {
     words: Vec<OsString>,
     running: Running,
     deaths: u64,
+    /// It is to be killed: what it was told just before that may be lost.
+    is_killed: bool,
 }
 
 impl<'a> Kept<'a> {
@@ -38,11 +40,17 @@ impl<'a> Kept<'a> {
             words,
             running,
             deaths: 0,
+            is_killed: points::is_kill(options),
         })
     }
 
-    fn keep(&mut self) {
-        if self.running.ended().is_some() {
+    /// Gives whether it has been killed, and another started.
+    fn keep(&mut self) -> bool {
+        if self.deaths == 0 {
+            kill_held(self.tree, &mut self.running);
+        }
+        let ended = self.running.ended().is_some();
+        if ended {
             self.deaths += 1;
             // Not in a circle that keeps the machine busy.
             std::thread::sleep(Duration::from_millis(100));
@@ -50,6 +58,18 @@ impl<'a> Kept<'a> {
                 self.running = next;
             }
         }
+        ended && self.is_killed
+    }
+}
+
+/// Kills what is held behind the call after which it is to be killed.
+fn kill_held(tree: &Tree<'_>, running: &mut Running) {
+    let (file, held) = points::HELD;
+    if tree.said(file).contains(held) && running.ended().is_none() {
+        let tracer = kit::tracer(running.pid());
+        kit::kill(running.pid());
+        // Who holds it would be told first that it ends, and is not listening.
+        tracer.into_iter().for_each(kit::kill);
     }
 }
 
@@ -64,8 +84,15 @@ struct Verdict {
     tally: Tally,
 }
 
+/// What is done to a program in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hurt {
+    Fault,
+    Kill,
+}
+
 /// Adds up, and tells on standard error what was wrong where.
-fn judge(suite: &Suite, verdicts: Verdicts, lines: bool) -> Cell {
+fn judge(suite: &Suite, verdicts: Verdicts, lines: bool, hurt: Hurt) -> Cell {
     let faults = verdicts.len();
     let (mut died, mut silent, mut two, mut late) = (0_u64, 0_u64, 0_u64, 0_u64);
     let mut tally = Tally::default();
@@ -83,7 +110,7 @@ fn judge(suite: &Suite, verdicts: Verdicts, lines: bool) -> Cell {
         if verdict.two {
             wrong += " two copies";
         }
-        if verdict.died && verdict.silent {
+        if verdict.died && verdict.silent && hurt == Hurt::Fault {
             wrong += " died without a word";
         }
         if !verdict.tally.is_complete() {
@@ -93,11 +120,18 @@ fn judge(suite: &Suite, verdicts: Verdicts, lines: bool) -> Cell {
             eprintln!("dt-faults: {}: {point}: {}", suite.name, wrong.trim());
         }
     }
-    let cell = Cell::new()
-        .says(format_args!("{faults} faults"))
-        .says(format_args!("{died} died"))
-        .none(silent, "of them without a word")
-        .none(late, "late");
+    let cell = match hurt {
+        Hurt::Fault => Cell::new()
+            .says(format_args!("{faults} faults"))
+            .says(format_args!("{died} died"))
+            .none(silent, "of them without a word"),
+        // Not each life makes each call as often.
+        Hurt::Kill => Cell::new().judged(
+            format_args!("{died} kills at {faults} calls"),
+            died * 2 > faults as u64,
+        ),
+    };
+    let cell = cell.none(late, "late");
     if lines {
         logs::tallied(cell, tally)
     } else {
@@ -122,7 +156,7 @@ type Verdicts = Vec<(Fault, Outcome<Verdict>)>;
 type Life = fn(&Tree<'_>, &[String]) -> Outcome<Verdict>;
 
 /// What is to fail, by the trace of a life in which nothing does.
-type Choice<'a> = &'a dyn Fn(&str) -> Vec<Fault>;
+pub(super) type Choice<'a> = &'a dyn Fn(&str) -> Vec<Fault>;
 
 /// Such a life once for each fault.
 fn lives(suite: &Suite, life: Life, choose: Choice<'_>) -> Outcome<Verdicts> {
@@ -142,18 +176,26 @@ fn lives(suite: &Suite, life: Life, choose: Choice<'_>) -> Outcome<Verdicts> {
 
 /// One fault in a supervisor.
 pub fn supervise(suite: &Suite, size: &Size) -> Outcome<Cell> {
-    of_supervise(suite, &|trace| points::singles(trace, size.faults))
+    of_supervise(
+        suite,
+        &|trace| points::singles(trace, size.faults),
+        Hurt::Fault,
+    )
 }
 
 /// One fault in a scanner.
 pub fn svscan(suite: &Suite, size: &Size) -> Outcome<Cell> {
-    of_svscan(suite, &|trace| points::singles(trace, size.faults))
+    of_svscan(
+        suite,
+        &|trace| points::singles(trace, size.faults),
+        Hurt::Fault,
+    )
 }
 
 /// One fault in a logger.
 pub fn log(suite: &Suite, size: &Size) -> Outcome<Cell> {
     let some = size.faults.map(|some| some * 2);
-    of_log(suite, &|trace| points::singles(trace, some))
+    of_log(suite, &|trace| points::singles(trace, some), Hurt::Fault)
 }
 
 /// There is no memory, once, for each of the three.
@@ -170,40 +212,48 @@ pub fn pairs(suite: &Suite, size: &Size) -> Outcome<Cell> {
 }
 
 fn of_all(suite: &Suite, choose: Choice<'_>) -> Outcome<Cell> {
-    let supervisor = of_supervise(suite, choose)?;
-    let scanner = of_svscan(suite, choose)?;
-    let logger = of_log(suite, choose)?;
+    let supervisor = of_supervise(suite, choose, Hurt::Fault)?;
+    let scanner = of_svscan(suite, choose, Hurt::Fault)?;
+    let logger = of_log(suite, choose, Hurt::Fault)?;
     Ok(Cell::new()
         .with("supervisor", supervisor)
         .with("scanner", scanner)
         .with("logger", logger))
 }
 
-fn of_supervise(suite: &Suite, choose: Choice<'_>) -> Outcome<Cell> {
+pub(super) fn of_supervise(suite: &Suite, choose: Choice<'_>, hurt: Hurt) -> Outcome<Cell> {
     if !points::have_strace() {
         return Ok(Cell::without("no strace"));
     }
-    Ok(judge(suite, lives(suite, a_life, choose)?, false))
+    Ok(judge(suite, lives(suite, a_life, choose)?, false, hurt))
 }
 
-fn of_svscan(suite: &Suite, choose: Choice<'_>) -> Outcome<Cell> {
+pub(super) fn of_svscan(suite: &Suite, choose: Choice<'_>, hurt: Hurt) -> Outcome<Cell> {
     if !points::have_strace() {
         return Ok(Cell::without("no strace"));
     }
-    let verdicts = lives(suite, a_tree, choose)?;
+    let life = match hurt {
+        Hurt::Fault => a_tree,
+        Hurt::Kill => a_tree_steered,
+    };
+    let verdicts = lives(suite, life, choose)?;
     let two = verdicts
         .iter()
         .filter(|(_, verdict)| verdict.as_ref().is_ok_and(|it| it.two));
     let two = two.count();
-    let cell = judge(suite, verdicts, true);
+    let cell = judge(suite, verdicts, true, hurt);
     Ok(cell.judged(format_args!("{two} two copies"), two == 0))
 }
 
-fn of_log(suite: &Suite, choose: Choice<'_>) -> Outcome<Cell> {
+pub(super) fn of_log(suite: &Suite, choose: Choice<'_>, hurt: Hurt) -> Outcome<Cell> {
     if !points::have_strace() {
         return Ok(Cell::without("no strace"));
     }
-    Ok(judge(suite, lives(suite, a_log, choose)?, true))
+    let life = match hurt {
+        Hurt::Fault => a_log,
+        Hurt::Kill => a_log_with_a_processor,
+    };
+    Ok(judge(suite, lives(suite, life, choose)?, true, hurt))
 }
 
 /// Started, restarted, killed, stopped.
@@ -216,22 +266,31 @@ fn a_life(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
     let mut two = false;
     let mut old: Vec<u32> = Vec::new();
     let mut late = None;
-    for step in ["start", "restart", "death", "down", "up"] {
-        match step {
-            "restart" => drop(suite.tell(Word::Term, &directory)),
-            "death" => old.iter().copied().for_each(kit::kill),
-            "down" => drop(suite.tell(Word::Down, &directory)),
-            "up" => drop(suite.tell(Word::Up, &directory)),
-            _ => {}
+    for step in ["start", "restart", "death", "down", "up", "last down"] {
+        let word = match step {
+            "restart" => Some(Word::Term),
+            "down" | "last down" => Some(Word::Down),
+            "up" => Some(Word::Up),
+            _ => None,
+        };
+        if step == "death" {
+            old.iter().copied().for_each(kit::kill);
         }
+        let mut untold = word;
         let done = kit::until(limit, || {
-            kept.keep();
+            if kept.keep() {
+                untold = word;
+            }
+            // As soon as there is somebody to be told: not all say when there is not.
+            if Suite::listens(&directory) {
+                untold = untold.filter(|word| !suite.tell(*word, &directory));
+            }
             let copies = tree.copies("s");
             two |= copies.len() > 1;
             let said = suite.pid(&directory);
             match (step, copies.as_slice()) {
-                ("down", []) => said.is_none(),
-                ("down", _) => false,
+                ("down" | "last down", []) => said.is_none(),
+                ("down" | "last down", _) => false,
                 (_, [pid]) => said == Some(*pid) && !old.contains(pid),
                 _ => false,
             }
@@ -253,6 +312,20 @@ fn a_life(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
 
 /// A tree with a log; its supervisor dies, a service is added.
 fn a_tree(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
+    tree_of(
+        tree,
+        options,
+        &["start", "supervisor's death", "new service"],
+    )
+}
+
+/// The same where no supervisor dies, which with some costs a second copy by itself: a
+/// service is restarted and stopped.
+fn a_tree_steered(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
+    tree_of(tree, options, &["start", "restart", "new service", "down"])
+}
+
+fn tree_of(tree: &Tree<'_>, options: &[String], steps: &[&str]) -> Outcome<Verdict> {
     tree.service("a", Shape::LOGGED)?;
     let suite = tree.suite;
     let mut kept = Kept::start(tree, options, suite.scanner(Path::new("sc")))?;
@@ -261,8 +334,14 @@ fn a_tree(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
     let mut two = false;
     let mut late = None;
     let mut killed = Vec::new();
-    for step in ["start", "supervisor's death", "new service"] {
+    let mut old = Vec::new();
+    for step in steps.iter().copied() {
         match step {
+            "restart" => {
+                old = tree.copies("a");
+                suite.tell(Word::Term, &tree.directory("a"));
+            }
+            "down" => drop(suite.tell(Word::Down, &tree.directory("a"))),
             "supervisor's death" => {
                 killed = tree.supervisors("a");
                 killed.iter().copied().for_each(kit::kill);
@@ -278,6 +357,8 @@ fn a_tree(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
                 !supervisors.is_empty() && !supervisors.iter().any(|pid| killed.contains(pid));
             match step {
                 "new service" => tree.is_up("b"),
+                "down" => tree.copies("a").is_empty() && !tree.is_up("a"),
+                "restart" => tree.is_up("a") && tree.copies("a").iter().all(|it| !old.contains(it)),
                 _ => fresh && tree.is_up("a") && !tree.loggers("a").is_empty(),
             }
         });
@@ -301,6 +382,15 @@ const PAUSES: Duration = Duration::from_secs(25);
 
 /// Some hundred lines, several finished files.
 fn a_log(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
+    log_of(tree, options, None)
+}
+
+/// The same, where each finished file is copied by another program.
+fn a_log_with_a_processor(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
+    log_of(tree, options, Some("cat"))
+}
+
+fn log_of(tree: &Tree<'_>, options: &[String], processor: Option<&str>) -> Outcome<Verdict> {
     const LINES: u64 = 400;
     let (input, mut output) = std::io::pipe()?;
     // Less than a pipe holds.
@@ -308,7 +398,8 @@ fn a_log(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
         output.write_all(lines::line(logs::IDENTITY, number).as_bytes())?;
     }
     drop(output);
-    let logger = tree.suite.logger(tree.scratch.path(), 4096, 1000)?;
+    let place = tree.scratch.path();
+    let logger = tree.suite.logger_with(place, 4096, 1000, processor)?;
     let mut words: Vec<OsString> = vec!["strace".into()];
     words.extend(options.iter().map(OsString::from));
     words.extend(logger.iter().cloned());
@@ -321,7 +412,12 @@ fn a_log(tree: &Tree<'_>, options: &[String]) -> Outcome<Verdict> {
                 .stdout(Stdio::null());
             command.stderr(tree.adding_to("err")?);
             let mut running = Running::start(&mut command, &tree.scratch);
-            kit::until(PAUSES, || running.ended().is_some());
+            kit::until(PAUSES, || {
+                if !verdict.died {
+                    kill_held(tree, &mut running);
+                }
+                running.ended().is_some()
+            });
             Ok(running.ended())
         };
         match run() {

@@ -1,8 +1,12 @@
 //! What is done to a suite, one function a scenario.
 
 mod control;
+mod daemons;
 mod injections;
+mod kill_points;
 mod kills;
+mod limits;
+mod links;
 mod logs;
 mod many;
 mod shortage;
@@ -27,7 +31,9 @@ pub struct Size {
     pub faults: Option<usize>,
     /// How many times two faults at once.
     pub pairs: usize,
-    /// Which they are.
+    /// Files of an environment.
+    pub variables: usize,
+    /// What is drawn at random.
     pub seed: u64,
 }
 
@@ -40,6 +46,7 @@ impl Size {
         kills: 40,
         faults: Some(16),
         pairs: 8,
+        variables: 10_000,
         seed: 1,
     };
     /// Before a release.
@@ -50,6 +57,7 @@ impl Size {
         kills: 1000,
         faults: None,
         pairs: 200,
+        variables: 100_000,
         seed: 1,
     };
 }
@@ -62,6 +70,9 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("kill-svscan", kills::svscan),
     ("kill-multilog", logs::kill_medium),
     ("kill-multilog-saturated", logs::kill_saturated),
+    ("kill-points-supervise", kill_points::supervise),
+    ("kill-points-svscan", kill_points::svscan),
+    ("kill-points-log", kill_points::log),
     ("inject-supervise", injections::supervise),
     ("inject-svscan", injections::svscan),
     ("inject-log", injections::log),
@@ -69,11 +80,15 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("pairs", injections::pairs),
     ("fork-failure", shortage::forks),
     ("fd-exhaustion", shortage::descriptors),
+    ("limits", limits::memory),
     ("disk-full", shortage::disk),
     ("read-only", shortage::read_only),
     ("control-flood", control::flood),
     ("control-held", control::held),
     ("status-reads", control::status_reads),
+    ("symlink-attack", links::attack),
+    ("daemonizing", daemons::daemonizing),
+    ("envdir-big", daemons::envdir_big),
     ("log-stopped", logs::stopped),
     ("clock-step", logs::clock_step),
     ("many", many::many),

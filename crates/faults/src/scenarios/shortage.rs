@@ -55,10 +55,9 @@ pub fn forks(suite: &Suite, size: &Size) -> Outcome<Cell> {
     }
     std::thread::sleep(Duration::from_millis(1500).saturating_sub(answered.unwrap_or_default()));
     for one in &running {
-        let status = fs::read_to_string(format!("/proc/{}/status", one.pid()))?;
-        let tracer = kit::field(&status, "TracerPid:").unwrap_or_default();
+        let tracer = kit::tracer(one.pid()).ok_or("nobody traces it any more")?;
         // Told to end, it lets go of what it traces.
-        kit::signal(u32::try_from(tracer)?, Signal::SIGTERM);
+        kit::signal(tracer, Signal::SIGTERM);
     }
     let up = kit::until(Duration::from_secs(65), || {
         names.iter().all(|name| tree.is_up(name))

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use dt_cli::{Message, warn};
 use dt_os::clock::Moment;
-use dt_os::descriptor;
 use dt_os::exec::Image;
 use dt_os::memory;
 use dt_os::process::{self, ChildSignal, Launch, Pid};
 use dt_os::signals::Signal;
-use dt_os::usage;
 use dt_os::wait::{self, Interest};
+use dt_os::{descriptor, family, usage};
 use dt_service::deaths::Role;
 use dt_service::record::Notice;
 use dt_service::{Command, Place, names};
@@ -96,6 +95,8 @@ pub(crate) struct Kernel {
     told: Told,
     /// What only the start has needed was given back.
     lean: bool,
+    /// A process that `run` has left behind, of which that was said.
+    stray: Option<Pid>,
     /// The record in the status file, as far as it was written in this turn.
     ///
     /// A flood of commands that change nothing is then one write a turn; yet each
@@ -144,6 +145,7 @@ impl Kernel {
             cage: None,
             told: Told::default(),
             lean: false,
+            stray: None,
             written: None,
             shown: None,
             owed: None,
@@ -438,6 +440,13 @@ impl World for Kernel {
         let (ended, outcome) = self.people.take_ended()?;
         self.note_death(ended, outcome, None);
         Some(Reaped::Died(ended, outcome))
+    }
+
+    fn tell_of_strays(&mut self) {
+        // Nobody as a rule, and nothing more is asked then.
+        if self.stray.is_none() && self.cage.is_none() && family::any_child() {
+            self.stray = self.name_stray();
+        }
     }
 
     fn close_log(&mut self) {

@@ -4,12 +4,12 @@ use std::ffi::OsStr;
 use std::io;
 
 use dt_cli::{Message, warn};
-use dt_os::descriptor;
 use dt_os::process::Pid;
+use dt_os::{descriptor, family};
 
 use super::Kernel;
-use crate::PROGRAM;
 use crate::files::Step;
+use crate::{PROGRAM, takeover};
 
 impl Kernel {
     pub(super) fn warn_of_upgrade(&self, why: &io::Error) {
@@ -28,6 +28,26 @@ impl Kernel {
             .line();
         let _ = descriptor::write_all(descriptor::stderr(), &line);
         self.leave_word(Some("the one installed cannot take over"));
+    }
+
+    /// Says which process `run` has left behind, if there is one.
+    pub(super) fn name_stray(&self) -> Option<Pid> {
+        let beside = self.people.besides();
+        let ours = [self.people.log.process, self.people.notify.process];
+        let ours = ours.into_iter().chain(beside).flatten().map(takeover::pid);
+        let ours: Vec<Pid> = ours.chain(self.probe).collect();
+        let stray = family::children()
+            .into_iter()
+            .find(|pid| !ours.contains(pid));
+        let stray = stray?;
+        let line = Message::new(PROGRAM, "warning")
+            .pieces(&[&self.directory])
+            .text("/run has ended and left process ")
+            .text(&stray.to_string())
+            .text(" behind, which svc does not reach: it should stay in the foreground, or run under fghack")
+            .line();
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
+        Some(stray)
     }
 
     pub(super) fn warn_of_record(&self, verb: &str, why: &io::Error) {
