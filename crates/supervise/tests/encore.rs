@@ -251,6 +251,48 @@ fn what_the_service_wrote_last_is_read_before_supervise_exits() {
 }
 
 #[test]
+fn what_the_service_writes_goes_where_it_should_once_log_has_been_taken_away() {
+    let service = Service::new("echo run >> events; echo line");
+    service.hook("log", "exec cat >> lines");
+    service.scratch.file("d/down", "");
+    let once_with_output = |service: &Service, commands| {
+        let output = fs::File::create(service.scratch.join("output")).unwrap();
+        let mut command = Suite::under_test().command("supervise", &service.scratch);
+        let mut running = Running::start(command.arg("d").stdout(output), &service.scratch);
+        service.until_there();
+        service.send(commands);
+        assert_eq!(running.wait(), 0);
+    };
+    once_with_output(&service, "Lolox");
+    service.until_words("lines", &["line"]);
+    fs::remove_file(service.scratch.join("d/log")).unwrap();
+    once_with_output(&service, "ox");
+    assert_eq!(service.words("events"), ["run", "run"]);
+    assert_eq!(service.words("lines"), ["line"]);
+    assert_eq!(service.words("../output"), ["line"]);
+    assert_eq!(service.length(), 18);
+}
+
+#[test]
+fn a_log_that_was_wanted_down_is_wanted_as_ever_after_an_exit_in_order() {
+    let service = Service::new("exec sleep 1000");
+    service.hook("log", "exec cat");
+    let log = |service: &Service| service.file().log.unwrap().status;
+    let mut running = service.start();
+    service.until_up();
+    service.send("Ldl");
+    until("the log is down", || log(&service).pid == 0);
+    service.send("dx");
+    assert_eq!(running.wait(), 0);
+    let mut running = service.start();
+    service.until_up();
+    until("the log is up", || log(&service).pid != 0);
+    assert_eq!(log(&service).want, Want::Up);
+    service.send("dx");
+    assert_eq!(running.wait(), 0);
+}
+
+#[test]
 fn a_directory_that_opts_in_has_a_session_of_its_own() {
     let own = |service: &Service| {
         let pid = service.until_up().pid;

@@ -69,12 +69,16 @@ impl Kernel {
             self.warn_of_doubt(pid);
         }
         let log = match more.and_then(|more| more.log) {
-            Some(log) => Some(self.take_log_over(&log, record.service, now)?),
-            None => None,
+            Some(log) if self.still_has(&log, fate) => {
+                Some(self.take_log_over(&log, record.service, now)?)
+            }
+            _ => None,
         };
         let Some((machine, event)) = resumed else {
             return match log {
                 None => Ok(None),
+                // Nothing of what was wished outlives an exit in order.
+                Some(log) if record.leaving && log.process == Process::Down => Ok(None),
                 Some(log) => self.begin_beside(&log, down),
             };
         };
@@ -101,6 +105,14 @@ impl Kernel {
             ..*log
         });
         Ok(Some((state, events)))
+    }
+
+    /// Whether the log on record is one: where `log` has been taken away and nothing lives
+    /// that knows the pipe, nobody would ever read what the service writes there.
+    fn still_has(&self, log: &LogRecord, service: takeover::Fate) -> bool {
+        let fates = || [service, Person::find(log.service).0];
+        let lives = || fates().iter().any(|fate| *fate != takeover::Fate::Gone);
+        self.settings.has_log() || self.log.is_some() || lives()
     }
 
     fn take_log_over(
