@@ -46,8 +46,12 @@ pub(crate) enum Look {
     Gone,
 }
 
-/// How long a lock may still be held on behalf of one that has been killed.
+/// How long a lock may still be held on behalf of one that has been killed, where it
+/// cannot be told that it has been.
 const HANDOVER: Duration = Duration::from_millis(200);
+
+/// The same where it can. On a machine that is overloaded a child gets its turn late.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Home {
     /// Locks both; `EAGAIN` where another `supervise` has either.
@@ -55,10 +59,12 @@ impl Home {
     /// A child that one which was killed has just made has them too until it has
     /// closed its copies, which is the first that it does: it is given the time.
     pub(crate) fn take(place: &Place) -> io::Result<Self> {
-        let end = Moment::now().plus(HANDOVER);
+        let begin = Moment::now();
         loop {
             match Self::take_now(place) {
-                Err(why) if dt_os::is_errno(&why, Errno::EAGAIN) && Moment::now() < end => {
+                Err(why)
+                    if dt_os::is_errno(&why, Errno::EAGAIN) && is_worth_waiting(place, begin) =>
+                {
                     std::thread::sleep(HANDOVER / 10);
                 }
                 taken => return taken,
@@ -119,6 +125,17 @@ impl Home {
         self.lock = lock;
         Ok(control)
     }
+}
+
+/// Whether a lock that was held since `begin` is about to be free: the one who took it
+/// is dead, or may be.
+fn is_worth_waiting(place: &Place, begin: Moment) -> bool {
+    let waited = Moment::now().since(begin);
+    let left_behind = || {
+        let lock = place.file("lock");
+        matches!(Holders::default().of(Path::new(&lock)), Holder::Nobody) && !is_taken()
+    };
+    waited < HANDOVER || (waited < PATIENCE && left_behind())
 }
 
 fn identity(file: &Metadata) -> (u64, u64) {

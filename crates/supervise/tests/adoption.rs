@@ -32,6 +32,11 @@ fn record(service: &Service) -> Record {
     Record::newest(&file).unwrap().1
 }
 
+fn record_if_any(service: &Service) -> Option<Record> {
+    let file = fs::read(service.scratch.join("d/supervise/record")).ok()?;
+    Some(Record::newest(&file)?.1)
+}
+
 fn until_copies(service: &Service, number: usize) -> Vec<u32> {
     until_some("there are as many copies as wanted", || {
         let copies = copies(service);
@@ -344,12 +349,19 @@ fn kill_at(point: &Point) -> bool {
         return false;
     }
     let stopped = was_stopped(&service);
+    let context = format!("{point:?}");
     let mut second = service.start();
+    // Not by `ok`: a child of the one that was killed may have that open yet.
+    let begun = || {
+        let ended = second.ended();
+        assert_eq!(ended, None, "{context}: {}", service.errors());
+        record_if_any(&service).is_some_and(|is| is.supervise.pid == second.pid())
+    };
+    until(&format!("{context}: another begins"), begun);
     service.until_there();
     if stopped {
         service.send("u");
     }
-    let context = format!("{point:?}");
     let status: Status = service.until_up();
     until(&context, || {
         let copies = copies(&service);
@@ -375,8 +387,7 @@ fn until_up_or_killed(service: &Service, running: &mut Running, times: usize) ->
 
 /// Whether the stop had been noted when supervise was killed.
 fn was_stopped(service: &Service) -> bool {
-    let file = fs::read(service.scratch.join("d/supervise/record")).unwrap_or_default();
-    Record::newest(&file).is_some_and(|(_, record)| record.want == Want::Down && !record.leaving)
+    record_if_any(service).is_some_and(|record| record.want == Want::Down && !record.leaving)
 }
 
 /// Whether the kernel tells others than the parent how a process has ended (Linux

@@ -7,8 +7,9 @@ mod kit;
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::process::Command;
 
-use dt_testkit::{Suite, until};
+use dt_testkit::{Running, Suite, until};
 use kit::Service;
 
 const RUN: &str = "echo $$ >> log; exec sleep 1000";
@@ -96,4 +97,29 @@ fn a_directory_that_cannot_be_read_is_supervised_all_the_same() {
     service.send("dx");
     assert_eq!(running.wait(), 0);
     service.scratch.mode("d", 0o755);
+}
+
+/// Its child has the lock for an instant more; on an overloaded machine that was too
+/// long, and the next one gave up.
+#[test]
+fn a_lock_that_only_the_child_of_a_killed_supervise_holds_is_waited_for() {
+    if original() {
+        return;
+    }
+    let service = Service::new(RUN);
+    service.scratch.directory("d/supervise");
+    // Taken by a process that is gone, and held by another, for longer than a lock is
+    // waited for of which that cannot be told.
+    let script = "exec 9>d/supervise/lock; flock -n 9 && : >held; exec sleep 1";
+    let mut holder = Command::new("sh");
+    holder
+        .args(["-c", script])
+        .current_dir(service.scratch.path());
+    let _holder = Running::start(&mut holder, &service.scratch);
+    until("it is held", || service.scratch.join("held").exists());
+    let mut supervise = service.start();
+    service.until_up();
+    assert_eq!(service.errors(), "");
+    service.send("dx");
+    assert_eq!(supervise.wait(), 0);
 }

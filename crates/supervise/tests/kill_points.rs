@@ -20,6 +20,7 @@ use kit::{Service, copies};
 const SOME: usize = 4;
 
 /// A service, and what its files are to lead to.
+#[derive(Debug)]
 struct Scenario {
     name: &'static str,
     run: &'static str,

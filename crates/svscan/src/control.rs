@@ -8,9 +8,11 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
+use std::time::Duration;
 
 use dt_cli::version::VERSION;
 use dt_os::Errno;
+use dt_os::clock::Moment;
 use dt_os::descriptor;
 use dt_os::file::{self, How};
 use dt_service::Word;
@@ -18,6 +20,9 @@ use dt_service::scanning::{self, names};
 
 use crate::machine::Logs;
 use crate::runtime::Request;
+
+/// How long it may still be held on behalf of one that has been killed.
+const HANDOVER: Duration = Duration::from_millis(200);
 
 /// Bytes taken at a time.
 const BLOCK: usize = 64;
@@ -51,6 +56,20 @@ impl Control {
             lock,
             pending: VecDeque::new(),
         })
+    }
+
+    /// The same when we begin. What an `svscan` that was killed has just forked holds
+    /// its lock until it has become `supervise`: it is given the time.
+    pub fn open_at_start() -> io::Result<Self> {
+        let end = Moment::now().plus(HANDOVER);
+        loop {
+            match Self::open() {
+                Err(why) if dt_os::is_errno(&why, Errno::EAGAIN) && Moment::now() < end => {
+                    std::thread::sleep(HANDOVER / 10);
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// The next request. What nobody knows is passed over.

@@ -22,9 +22,11 @@ pub struct Content {
 
 /// What there is of a half once it has been seen to.
 #[derive(Debug)]
-pub enum Presence {
+pub enum Presence<H> {
     /// This process: a child of ours, or one whose end we are told of as well.
     Process(Pid),
+    /// The same, but it was found with this, and not with what is held.
+    Elsewhere(Pid, H),
     /// One that cannot be watched, and why.
     OutOfReach(io::Error),
 }
@@ -65,7 +67,15 @@ pub trait World {
     /// halves have already.
     fn prepare(&mut self, name: &OsStr, log: bool) -> io::Result<Self::Held>;
     /// Starts `supervise`, unless one lives already; the error is the fork's.
-    fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Presence>;
+    fn start(
+        &mut self,
+        half: Half,
+        name: &OsStr,
+        held: &Self::Held,
+    ) -> io::Result<Presence<Self::Held>>;
+    /// Has the log's `supervise`, whose process this is, end where it has something
+    /// else than `held`; another can then be started.
+    fn part(&mut self, log: Pid, held: &Self::Held);
     /// The scan is over. Gives whether something that it looked at can change
     /// without a [change](World::changed) being told.
     fn end_scan(&mut self) -> bool;
@@ -385,6 +395,10 @@ fn start<W: World>(
     };
     match started {
         Ok(Presence::Process(pid)) => Event::Started(half, pid, world.now()),
+        Ok(Presence::Elsewhere(pid, has)) => {
+            join(table, service, (half, pid), has, world);
+            Event::Started(half, pid, world.now())
+        }
         Ok(Presence::OutOfReach(why)) => {
             let name = name_of(table, service);
             complain(table, Trouble::OutOfReach(half), &name, &why, world);
@@ -396,6 +410,36 @@ fn start<W: World>(
             Event::StartFailed(half, world.now())
         }
     }
+}
+
+/// Brings both halves to one pipe again. An `svscan` that was killed has left a
+/// `supervise` that had not locked its directory yet, so that we made a pipe of our own,
+/// and it was quicker than the one that we have started with that. What the service
+/// writes into counts, and the log is started again.
+fn join<W: World>(
+    table: &mut Table<W::Held>,
+    service: Identity,
+    (half, pid): (Half, Pid),
+    has: W::Held,
+    world: &mut W,
+) {
+    let main = table.process(service, Half::Main);
+    let log = table.process(service, Half::Log);
+    match half {
+        Half::Log if main.is_some() => {
+            if let Some(held) = table.held(service) {
+                world.part(pid, held);
+            }
+        }
+        Half::Main | Half::Log => {
+            if let Some(log) = log.filter(|_| half == Half::Main) {
+                world.part(log, &has);
+            }
+            table.hold(service, has);
+        }
+    }
+    // A stop waits until there is one that reads.
+    table.hinder();
 }
 
 /// Of what is about to end, what lives is needed to end it; and a log also where there
@@ -445,7 +489,7 @@ fn complain<W: World>(
 }
 
 /// Whether it is only for want of something that others give back sooner or later.
-fn passes(why: &io::Error) -> bool {
+pub(crate) fn passes(why: &io::Error) -> bool {
     let wants = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::EAGAIN];
     wants
         .iter()

@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ use dt_os::incarnation;
 use dt_os::pidfd::PidFd;
 use dt_os::process::Pid;
 use dt_service::{Place, Record, details};
+
+use crate::machine::Half;
 
 /// A process that somebody else has started.
 #[derive(Debug)]
@@ -114,6 +116,31 @@ pub fn pipe_of(survivor: &Survivor, number: u32) -> Option<Ends> {
     let pipe = open_pipe(survivor, number)?;
     // Until here the number was its own.
     (!has_ended(&survivor.process)).then_some(pipe)
+}
+
+/// Which descriptor of a half's `supervise` is the pipe.
+pub const fn number_of(half: Half) -> u32 {
+    match half {
+        Half::Main => 1,
+        Half::Log => 0,
+    }
+}
+
+/// The pipe of a half's `supervise`, where it is another than the one that is held.
+///
+/// A service's half must have one that it can read as well, as from us: others have
+/// been put together by hand.
+pub fn other_pipe(supervise: &Survivor, half: Half, held: &OwnedFd) -> Option<Ends> {
+    let number = number_of(half);
+    if half == Half::Main && !reads_as_well(supervise, number) {
+        return None;
+    }
+    let has = fs::metadata(link(supervise, number)).ok()?;
+    let held = fs::metadata(format!("/proc/self/fd/{}", held.as_raw_fd())).ok()?;
+    if (has.dev(), has.ino()) == (held.dev(), held.ino()) {
+        return None;
+    }
+    pipe_of(supervise, number)
 }
 
 fn link(survivor: &Survivor, number: u32) -> PathBuf {

@@ -15,6 +15,7 @@ use dt_os::exec::Image;
 use dt_os::file::How;
 use dt_os::herd::Herd;
 use dt_os::holders::{Holder, Holders};
+use dt_os::pidfd::PidFd;
 use dt_os::process::{ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
 use dt_os::wait::{self, Interest};
@@ -32,7 +33,7 @@ use crate::paths::Watched;
 use crate::runtime::{Content, Presence, Request, World};
 use crate::survivors::{self, Survivor, supervisor_of};
 use crate::table::{Identity, Table, Trouble};
-use crate::{control, upgrade};
+use crate::{control, runtime, upgrade};
 
 const STANDARD_INPUT: RawFd = 0;
 const STANDARD_OUTPUT: RawFd = 1;
@@ -82,6 +83,8 @@ pub struct Kernel {
     locks: Holders,
     strangers: Strangers,
     control: Option<Control>,
+    /// Why there is none.
+    no_control: Option<io::Error>,
     essentials: Essentials,
     /// As process 1, or as encore's: the signals that ask for an orderly stop.
     endings: [Option<SignalPipe>; 2],
@@ -152,7 +155,8 @@ impl Kernel {
             mounts_changed: false,
             locks: Holders::default(),
             strangers: Strangers::default(),
-            control,
+            control: control.or_else(|| Control::open_at_start().ok()),
+            no_control: None,
             essentials: Essentials::default(),
             endings: endings(),
         }
@@ -165,6 +169,16 @@ impl Kernel {
 }
 
 impl Kernel {
+    fn open_control(&mut self) {
+        self.no_control = None;
+        if self.control.is_none() {
+            match Control::open() {
+                Ok(control) => self.control = Some(control),
+                Err(why) => self.no_control = Some(why),
+            }
+        }
+    }
+
     /// Sees to the service that takes the others' output.
     fn see_to_output(&mut self) {
         let now = Moment::now();
@@ -207,11 +221,11 @@ impl Kernel {
 
     /// The pipe that the living halves of a service have.
     fn living_pipe(&mut self, name: &OsStr) -> Option<survivors::Ends> {
-        let halves = [(Half::Main, 1), (Half::Log, 0)];
-        let of_supervises = halves.into_iter().find_map(|(half, number)| {
+        let halves = [Half::Main, Half::Log];
+        let of_supervises = halves.into_iter().find_map(|half| {
             match supervisor_of(&mut self.locks, &directory_of(half, name)) {
                 Holder::Process(pid, process) => {
-                    survivors::pipe_of(&Survivor { pid, process }, number)
+                    survivors::pipe_of(&Survivor { pid, process }, survivors::number_of(half))
                 }
                 Holder::Nobody | Holder::Unknown(_) => None,
             }
@@ -238,7 +252,7 @@ impl World for Kernel {
             .take()
             .or_else(|| SignalPipe::watch_only(Signal::SIGCHLD).ok());
         self.watched = self.watched.take().or_else(|| Watched::new().ok());
-        self.control = self.control.take().or_else(|| Control::open().ok());
+        self.open_control();
         self.mounts = self.mounts.take().or_else(|| Mounts::new().ok());
         if let Some(watched) = &mut self.watched {
             watched.begin();
@@ -289,23 +303,50 @@ impl World for Kernel {
         Ok(Some(Pipe::of(ends)))
     }
 
-    fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Presence> {
+    fn start(
+        &mut self,
+        half: Half,
+        name: &OsStr,
+        held: &Self::Held,
+    ) -> io::Result<Presence<Self::Held>> {
         let directory = directory_of(half, name);
         match supervisor_of(&mut self.locks, &directory) {
             Holder::Process(pid, process) => {
                 let survivor = Survivor { pid, process };
+                let other = held
+                    .as_ref()
+                    .and_then(|held| survivors::other_pipe(&survivor, half, &held.writing));
                 let watched = self.strangers.watch(survivor, &directory);
-                Ok(watched.map_or_else(Presence::OutOfReach, Presence::Process))
+                Ok(match (watched, other) {
+                    (Ok(pid), None) => Presence::Process(pid),
+                    (Ok(pid), Some(ends)) => Presence::Elsewhere(pid, Some(Pipe::of(ends))),
+                    (Err(why), _) => Presence::OutOfReach(why),
+                })
             }
             Holder::Unknown(why) => Ok(Presence::OutOfReach(why)),
             Holder::Nobody => launch(half, name, held.as_ref()).map(Presence::Process),
         }
     }
 
+    fn part(&mut self, log: Pid, held: &Self::Held) {
+        // Its number is its own: that it has ended is only learnt between scans.
+        let process = PidFd::open(log)
+            .ok()
+            .map(|process| Survivor { pid: log, process });
+        if let (Some(survivor), Some(held)) = (process, held)
+            && survivors::other_pipe(&survivor, Half::Log, &held.writing).is_some()
+        {
+            let _ = survivor.process.send(Signal::SIGKILL);
+        }
+    }
+
     fn end_scan(&mut self) -> bool {
         let all_watched = self.watched.as_mut().is_some_and(Watched::end);
         let silent = self.output.as_ref().is_some_and(Output::is_down);
-        !all_watched || self.mounts.is_none() || self.deaths.is_none() || silent
+        let blind = self.mounts.is_none() || self.deaths.is_none();
+        // Another `svscan` may have it, and die.
+        let deaf = self.no_control.as_ref().is_some_and(runtime::passes);
+        !all_watched || blind || silent || deaf
     }
 
     fn wait(&mut self, deadline: Option<Moment>) {

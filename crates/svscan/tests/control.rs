@@ -158,6 +158,33 @@ fn the_control_directory_is_no_service_and_belongs_to_one_svscan() {
     assert_eq!(tree.said(), "");
 }
 
+/// What a killed `svscan` has just forked holds its lock for an instant. The next one
+/// then went without for ever, where nothing else had it scan again.
+#[test]
+fn a_control_that_was_held_for_a_while_is_had_in_the_end() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service("a", "exec sleep 1000");
+    tree.scratch.file("sc/.svscan/lock", "");
+    let lock = fs::File::open(tree.scratch.join("sc/.svscan/lock")).unwrap();
+    dt_os::file::lock_exclusive(&lock, false).unwrap();
+    let mut svscan = tree.start();
+    let before = tree.one("a");
+    // It has done without: nobody can ask it.
+    let mut request = tree.suite.command("svscanctl", &tree.scratch);
+    request
+        .args(["-b", "sc"])
+        .stderr(std::process::Stdio::null());
+    assert_eq!(request.status().unwrap().code(), Some(100));
+    drop(lock);
+    until("it can be asked", || request.status().unwrap().success());
+    assert_eq!(svscan.wait(), 0);
+    assert_eq!(tree.one("a"), before);
+    assert_eq!(tree.said(), "");
+}
+
 /// As process 1 TERM does what it does to any other init.
 #[test]
 fn as_process_1_it_stops_in_order_when_told_to_end() {

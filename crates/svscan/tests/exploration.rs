@@ -110,10 +110,6 @@ struct Living {
 }
 
 #[derive(Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "what may be wrong with a system has no order"
-)]
 struct Pretended {
     now: Duration,
     /// Name, and the number of the directory behind it.
@@ -123,8 +119,6 @@ struct Pretended {
     /// How often we have been killed.
     life: u32,
     next_pipe: u64,
-    /// A living pipe could not be found once.
-    lost_a_pipe: bool,
     /// Somebody could not be watched once, or not be found.
     out_of_reach: bool,
     requests: Vec<Request>,
@@ -249,7 +243,6 @@ impl World for Pretended {
         let number = if let Some(living) = found {
             living.pipe
         } else {
-            self.lost_a_pipe |= user.is_some();
             self.next_pipe += 1;
             self.next_pipe
         };
@@ -262,7 +255,7 @@ impl World for Pretended {
         })
     }
 
-    fn start(&mut self, half: Half, name: &OsStr, held: &Pipe) -> io::Result<Presence> {
+    fn start(&mut self, half: Half, name: &OsStr, held: &Pipe) -> io::Result<Presence<Pipe>> {
         let directory = self.names[name.to_str().unwrap()];
         let mut living = self.processes.iter();
         let found = living.find(|(_, living)| (living.directory, living.half) == (directory, half));
@@ -272,7 +265,18 @@ impl World for Pretended {
                 self.out_of_reach = true;
                 return Ok(Presence::OutOfReach(Errno::EACCES.into()));
             }
-            return Ok(Presence::Process(Pid::from_raw(*pid)));
+            let pid = Pid::from_raw(*pid);
+            if living.pipe == held.number {
+                return Ok(Presence::Process(pid));
+            }
+            let pipes = Rc::clone(&self.pipes);
+            pipes.set(pipes.get() + 1);
+            let has = Pipe {
+                log: held.log,
+                number: living.pipe,
+                living: pipes,
+            };
+            return Ok(Presence::Elsewhere(pid, has));
         }
         self.fails(Call::Start(half))?;
         assert_eq!(held.log, directory % 2 == 1, "the pipe of another service");
@@ -286,6 +290,16 @@ impl World for Pretended {
         };
         self.processes.insert(self.next_pid, living);
         Ok(Presence::Process(Pid::from_raw(self.next_pid)))
+    }
+
+    fn part(&mut self, log: Pid, held: &Pipe) {
+        if let Some(is) = self.processes.get(&log.as_raw())
+            && is.pipe != held.number
+        {
+            assert_eq!(is.half, Half::Log, "a service has its pipe");
+            self.processes.remove(&log.as_raw());
+            self.dead.push((log, Ending::Killed(9)));
+        }
     }
 
     fn end_scan(&mut self) -> bool {
@@ -305,6 +319,9 @@ impl World for Pretended {
     /// It does at once what it is told.
     fn tell(&mut self, half: Half, _name: &OsStr, pid: Pid, words: Words) -> io::Result<()> {
         self.fails(Call::Tell)?;
+        if self.dead.iter().any(|(dead, _)| *dead == pid) {
+            return Err(Errno::ENXIO.into());
+        }
         let living = self.processes[&pid.as_raw()];
         assert_eq!(living.half, half);
         if let Some((needs, needed)) = self.order.filter(|_| half == Half::Main) {
@@ -470,18 +487,19 @@ impl Tried {
         self.check_pipes();
     }
 
-    /// Two halves that talk to each other do so through one pipe, unless it could
-    /// not be found.
+    /// Two halves that talk to each other do so through one pipe, also where it could
+    /// not be found at first, and that is the one which is held.
     fn check_pipes(&self) {
         for (service, _) in self.table.services() {
             let halves = [Half::Main, Half::Log].map(|half| {
                 let pid = self.table.process(service, half)?;
                 Some(self.world.processes.get(&pid.as_raw())?.pipe)
             });
-            if let [Some(main), Some(log)] = halves
-                && !self.world.lost_a_pipe
-            {
+            if let [Some(main), Some(log)] = halves {
                 assert_eq!(main, log, "two pipes");
+            }
+            if let Some((main, held)) = halves[0].zip(self.table.held(service)) {
+                assert_eq!(main, held.number, "another pipe is held");
             }
         }
     }
@@ -583,13 +601,17 @@ impl Tried {
             .map(|(_, is)| {
                 let mut names = self.world.names.iter();
                 let name = names.find(|(_, known)| **known == is.directory);
-                (name.map(|(name, _)| *name), is.half)
+                let held = self.table.services().find_map(|(service, _)| {
+                    let held = self.table.held(service)?;
+                    (service.inode == is.directory).then_some(held.number == is.pipe)
+                });
+                (name.map(|(name, _)| *name), is.half, held)
             })
             .collect();
         strangers.sort();
         let (over, stopping) = (self.over, self.table.stopping());
-        let lost = (self.world.lost_a_pipe, self.world.out_of_reach);
-        write!(key, " {strangers:?} {over} {stopping:?} {lost:?}").unwrap();
+        let lost = self.world.out_of_reach;
+        write!(key, " {strangers:?} {over} {stopping:?} {lost}").unwrap();
         key
     }
 }

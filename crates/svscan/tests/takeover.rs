@@ -9,7 +9,7 @@
 mod tree;
 
 use dt_testkit::{Suite, descendants_of_scratch, signal, until};
-use tree::Tree;
+use tree::{Scanner, Tree};
 
 /// Ours alone do that.
 fn ours() -> bool {
@@ -118,6 +118,84 @@ fn a_service_whose_readers_are_all_killed_meets_no_broken_pipe() {
         assert_eq!(logged, expected);
         let starts = tree.scratch.read("sc/b/starts");
         assert_eq!(String::from_utf8(starts).unwrap().lines().count(), 1);
+    }
+}
+
+/// Each waits in the place of `supervise` until it is let go, the first two times.
+const SLOW: &str = r#"#!/bin/sh
+for number in one two; do
+    if test "$1" = "$SLOW" && mkdir "$DAEMONTOOLS_TEST_SCRATCH/$number" 2>/dev/null; then
+        until test -e "$DAEMONTOOLS_TEST_SCRATCH/go-$number"; do sleep 0.01; done
+        break
+    fi
+done
+exec "$REAL" "$1""#;
+
+/// An `svscan` is killed as soon as it has started a `supervise`. The next one cannot
+/// know of that, which has no lock yet, and makes another pipe.
+#[test]
+fn a_supervise_that_was_slow_to_start_does_not_stay_on_a_pipe_of_its_own() {
+    if !ours() {
+        return;
+    }
+    for (slow, quick, argument) in [("b", "b/log", "b"), ("b/log", "b", "log")] {
+        let tree = Tree::new();
+        tree.service_with_log("b", WRITER);
+        tree.scratch.script("bin/supervise", SLOW);
+        let start = || {
+            let mut path = tree.scratch.join("bin").into_os_string();
+            path.push(":");
+            path.push(tree.suite.path());
+            let mut command = tree.suite.command("svscan", &tree.scratch);
+            command.arg("sc").env("PATH", path);
+            command.env("SLOW", argument);
+            command.env("REAL", tree.suite.program("supervise"));
+            Scanner(tree.run(command))
+        };
+        let first = start();
+        let waits = |number: &str| {
+            let mark = tree.scratch.join(number);
+            until(&format!("{number} waits"), || mark.exists());
+        };
+        waits("one");
+        let victims = [tree.one(quick), tree.service_of(quick)];
+        drop(first);
+        for pid in victims {
+            signal(pid, "KILL");
+        }
+        let mut second = start();
+        waits("two");
+        until("another quick one", || {
+            let found = tree.supervises(quick);
+            found.len() == 1 && found[0] != victims[0]
+        });
+        tree.scratch.file("go-one", "");
+        until("the first has the lock", || {
+            tree.supervises(slow).len() == 1
+        });
+        tree.scratch.file("go-two", "");
+
+        until("both halves are on one pipe, which is held", || {
+            let [main, log] = [("b", 1), ("b/log", 0)].map(|(half, number)| {
+                let of = tree.supervises(half).into_iter().flat_map(tree::links);
+                let mut pipes = of.filter(|(is, _)| *is == number);
+                pipes.next().map(|(_, pipe)| pipe)
+            });
+            main == log && main.is_some_and(|pipe| second.ends_of(&pipe) == 1)
+        });
+        let lines = || tree.logged("b").lines().count();
+        let before = lines();
+        until("it is logged", || lines() > before + 20);
+        let mut ask = tree.suite.command("svscanctl", &tree.scratch);
+        assert!(ask.args(["-t", "sc"]).status().unwrap().success());
+        assert_eq!(second.wait(), 0);
+        let logged = tree.logged("b");
+        let logged: Vec<_> = logged.lines().collect();
+        let last = logged.iter().rposition(|line| *line == "1").unwrap();
+        let own = &logged[last..];
+        let mut expected: Vec<_> = (1..own.len()).map(|i| i.to_string()).collect();
+        expected.push("over".to_owned());
+        assert_eq!(own, expected, "{slow}");
     }
 }
 

@@ -456,3 +456,142 @@ fn a_program_in_the_midst_of_becoming_another_is_not_lost_sight_of() {
     }
     drop(svscan);
 }
+
+/// A service without a log, with more files than `run`; those that begin with `#!` are
+/// programs.
+fn service_of_files(tree: &Tree, name: &str, files: &[(&str, &str)]) {
+    for (file, text) in files {
+        let place = format!(".making.{name}/{file}");
+        if text.starts_with("#!") {
+            tree.scratch.script(place, text);
+        } else {
+            tree.scratch.file(place, text);
+        }
+    }
+    let made = tree.scratch.join(format!(".making.{name}"));
+    fs::rename(made, tree.scratch.join("sc").join(name)).unwrap();
+}
+
+/// The lines of a file in the scan directory; none where it is not there.
+fn lines_of(tree: &Tree, file: &str) -> Vec<String> {
+    let text = fs::read_to_string(tree.scratch.join("sc").join(file)).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Services that an upgrade will find waiting for something each.
+fn things_to_be_amid_of(tree: &Tree) {
+    let sleep = "#!/bin/sh\necho $$ >> starts; exec sleep 1000\n";
+    tree.service_with_log("writer", WRITER);
+    for name in ["paused", "told"] {
+        service_of_files(tree, name, &[("run", sleep)]);
+    }
+    let short = "#!/bin/sh\ndate +%s%N >> starts\n";
+    service_of_files(tree, "paced", &[("run", short), ("restart-delay", "3s")]);
+    let check = "#!/bin/sh\ntest -e ready\n";
+    service_of_files(tree, "needed", &[("run", sleep), ("check", check)]);
+    let needs = [("run", sleep), ("dependencies.d/needed", "")];
+    service_of_files(tree, "needs", &needs);
+    let finish = "#!/bin/sh\necho $$ >> finishes; until test -e ../go; do sleep 0.01; done\n";
+    let finishes = [("run", sleep), ("finish", finish), ("timeout-finish", "5m")];
+    service_of_files(tree, "finishes", &finishes);
+}
+
+/// Nothing that a tree is amid of is lost with the programs that it runs in: a wait, a
+/// wish, a hook that runs, a command that nobody has read yet.
+#[test]
+fn whatever_a_tree_is_amid_of_goes_on_after_an_upgrade() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    things_to_be_amid_of(&tree);
+    install_all(&tree, VERSION);
+    let mut svscan = start(&tree);
+    let names = [
+        "writer", "paused", "told", "paced", "needed", "needs", "finishes",
+    ];
+    let supervises = names.map(|name| {
+        until_some("it is there", || {
+            <[u32; 1]>::try_from(tree.supervises(name)).ok()
+        })
+    });
+    let svc = |option: &str, name: &str| {
+        let mut svc = tree.suite.command("svc", &tree.scratch);
+        svc.args([option, &format!("sc/{name}")]);
+        assert!(svc.status().unwrap().success());
+    };
+    let stopped = |pid: u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('T'))
+    };
+    let paused = tree.service_of("paused");
+    svc("-p", "paused");
+    until("it is paused", || stopped(paused));
+    let ended = tree.service_of("finishes");
+    until("it runs", || lines_of(&tree, "finishes/starts").len() == 1);
+    dt_testkit::signal(ended, "KILL");
+    until("finish runs", || {
+        lines_of(&tree, "finishes/finishes").len() == 1
+    });
+    until("it has died", || {
+        !lines_of(&tree, "paced/starts").is_empty()
+    });
+    tree.until_logged("writer", "5");
+
+    // What comes behind the request is done all the same.
+    let told = supervises[2][0];
+    let before = tree.service_of("told");
+    until("it runs", || lines_of(&tree, "told/starts").len() == 1);
+    dt_testkit::signal(told, "STOP");
+    until("its supervise is stopped", || stopped(told));
+    let control = tree.scratch.join("sc/told/supervise/control");
+    let mut control = fs::File::options().write(true).open(control).unwrap();
+    std::io::Write::write_all(&mut control, b"^t").unwrap();
+    install_all(&tree, NEWER);
+    dt_testkit::signal(told, "CONT");
+    let installed = tree.scratch.join("installed/supervise");
+    until("it is the new one", || {
+        fs::read_link(format!("/proc/{told}/exe")).is_ok_and(|is| is == installed)
+    });
+    for version in [VERSION, NEWER, VERSION] {
+        let (code, lines) = upgrade(&tree);
+        assert_eq!((code, lines.len()), (0, 10), "{lines:?}");
+        install_all(&tree, version);
+    }
+
+    assert_eq!(
+        names.map(|name| tree.supervises(name)),
+        supervises.map(Vec::from)
+    );
+    until("what was told is done, once", || {
+        lines_of(&tree, "told/starts").len() == 2
+    });
+    assert_ne!(tree.service_of("told"), before);
+    assert_eq!((tree.service_of("paused"), stopped(paused)), (paused, true));
+    svc("-c", "paused");
+    until("it goes on", || !stopped(paused));
+    assert_eq!(lines_of(&tree, "needs/starts").len(), 0);
+    tree.scratch.file("sc/needed/ready", "");
+    until("what it needs is ready", || {
+        lines_of(&tree, "needs/starts").len() == 1
+    });
+    assert_eq!(lines_of(&tree, "finishes/starts").len(), 1);
+    tree.scratch.file("sc/go", "");
+    until("it is started after finish", || {
+        lines_of(&tree, "finishes/starts").len() == 2
+    });
+    assert_eq!(lines_of(&tree, "finishes/finishes").len(), 1);
+    until("it is started at its pace", || {
+        lines_of(&tree, "paced/starts").len() >= 3
+    });
+    let at = lines_of(&tree, "paced/starts");
+    let at: Vec<u128> = at.iter().map(|line| line.parse().unwrap()).collect();
+    // Three seconds; but the clock is asked by the program, which may be late.
+    let paced = at.windows(2).all(|two| two[1] - two[0] > 1_500_000_000);
+    assert!(paced, "{at:?}");
+    assert_eq!(lines_of(&tree, "told/starts").len(), 2);
+    assert_eq!(tree.said(), "");
+    check_lines(&tree, &mut svscan, "writer");
+}

@@ -1,8 +1,11 @@
 //! Supervise is killed at a system call of our choice, by way of strace.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
@@ -72,18 +75,26 @@ pub fn some(points: Vec<Point>, some: usize) -> Vec<Point> {
 }
 
 /// Has `kill` go through all of `points`; gives how often it says that it killed.
-pub fn each<T: Sync>(points: &[T], kill: impl Fn(&T) -> bool + Sync) -> usize {
+/// Those that fail are named together: of one alone it cannot be told what they have
+/// in common.
+pub fn each<T: Sync + Debug>(points: &[T], kill: impl Fn(&T) -> bool + Sync) -> usize {
     let next = AtomicUsize::new(0);
     let killed = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
                 while let Some(point) = points.get(next.fetch_add(1, Relaxed)) {
-                    killed.fetch_add(usize::from(kill(point)), Relaxed);
+                    match catch_unwind(AssertUnwindSafe(|| kill(point))) {
+                        Ok(was) => drop(killed.fetch_add(usize::from(was), Relaxed)),
+                        Err(_) => failed.lock().unwrap().push(point),
+                    }
                 }
             });
         }
     });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{failed:?}");
     killed.into_inner()
 }
 
