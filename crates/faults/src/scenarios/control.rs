@@ -156,6 +156,7 @@ pub fn status_reads(suite: &Suite, _: &Size) -> Outcome<Cell> {
     fs::create_dir(&status)?;
     seen.look(suite, &directory)?;
     let believed = of_the_living(suite)?;
+    let (reads, bad) = while_it_changes(suite)?;
     Ok(Cell::new()
         .says(format_args!("{} files", seen.files))
         .none(seen.crashes, "crashes")
@@ -167,7 +168,47 @@ pub fn status_reads(suite: &Suite, _: &Size) -> Outcome<Cell> {
                 believed.invented, believed.files
             ),
             believed.invented == 0,
-        ))
+        )
+        .says(format_args!("{reads} reads while it changes"))
+        .none(bad, "bad"))
+}
+
+/// How long the status is read and changed.
+const CHANGES: Duration = Duration::from_secs(1);
+
+/// Reads of a status that its supervisor keeps writing, as fast as both can; and how many
+/// of them were not the whole of it.
+fn while_it_changes(suite: &Suite) -> Outcome<(u64, u64)> {
+    let tree = Tree::new(suite);
+    tree.service("s", Shape::PLAIN)?;
+    let directory = tree.directory("s");
+    let _supervisor = tree.start(&suite.supervisor(&directory))?;
+    kit::must("the service is up", BOUND, || tree.is_up("s"))?;
+    let status = directory.join("supervise/status");
+    let length = fs::read(&status)?.len();
+    let mut control = File::options()
+        .write(true)
+        .open(Suite::control(&directory))?;
+    let until = Instant::now() + CHANGES;
+    let changes = std::thread::spawn(move || {
+        let mut letters = b"pc".iter().cycle();
+        while Instant::now() < until {
+            let letter = letters.next().copied().unwrap_or(b'c');
+            // It goes on at the end, whatever came before.
+            if control.write_all(&[letter]).is_err() {
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        control.write_all(b"c")
+    });
+    let (mut reads, mut bad) = (0, 0);
+    while Instant::now() < until {
+        reads += 1;
+        bad += u64::from(fs::read(&status).map(|bytes| bytes.len()).ok() != Some(length));
+    }
+    changes.join().map_err(|_| "the writer panicked")??;
+    Ok((reads, bad))
 }
 
 /// The status of a supervisor that lives, with another process in it, which does not.
