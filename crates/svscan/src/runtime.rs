@@ -86,8 +86,13 @@ pub trait World {
     fn reap(&mut self) -> Option<(Pid, Ending)>;
     /// Whether something that the last scan looked at may have changed since.
     fn changed(&mut self) -> bool;
-    /// Tells the `supervise` of a half, whose process this is.
-    fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()>;
+    /// Tells the `supervise` of a half, whose process this is; false where that does not
+    /// listen yet, and another may.
+    fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<bool>;
+    /// Whether something is in the pipe, and the log's `supervise`, whose process this
+    /// is, still has a program that reads from another. Told to exit it would not start
+    /// one after that.
+    fn is_unread(&mut self, log: Pid, held: &Self::Held) -> bool;
     /// Whether the service of this name, whose `supervise` has ended, lives on.
     fn leaves_service(&mut self, name: &OsStr) -> bool;
     /// Whether a half has a `supervise`, or has left a service without one, whoever
@@ -309,6 +314,11 @@ pub fn settle<W: World>(
             return;
         };
         for action in actions.into_iter().flatten() {
+            // A log that does not know yet that it is to end with its input goes on.
+            let untold = |event: &Event| matches!(event, Event::Untold(Half::Log, _));
+            if action == Action::Release && happened.iter().any(untold) {
+                continue;
+            }
             happened.extend(perform(table, service, action, world));
         }
     }
@@ -464,8 +474,17 @@ fn tell<W: World>(
 ) -> Option<Event> {
     let name = name_of(table, service);
     let pid = table.process(service, half)?;
-    let why = world.tell(half, &name, pid, words).err()?;
-    complain(table, Trouble::Deaf(half), &name, &why, world);
+    if (half, words) == (Half::Log, Words::Exit)
+        && let Some(held) = table.held(service)
+        && world.is_unread(pid, held)
+    {
+        return Some(Event::Untold(half, world.now()));
+    }
+    match world.tell(half, &name, pid, words) {
+        Ok(true) => return None,
+        Ok(false) => {}
+        Err(why) => complain(table, Trouble::Deaf(half), &name, &why, world),
+    }
     Some(Event::Untold(half, world.now()))
 }
 

@@ -3,7 +3,7 @@
 //! Whether a `supervise` lives, and who it is, is asked of its lock.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -17,7 +17,7 @@ use dt_os::holders::{Holder, Holders, has_ended};
 use dt_os::incarnation;
 use dt_os::pidfd::PidFd;
 use dt_os::process::Pid;
-use dt_service::{Place, Record, details};
+use dt_service::{Place, Record, Status, Want, details};
 
 use crate::machine::Half;
 
@@ -136,11 +136,29 @@ pub fn other_pipe(supervise: &Survivor, half: Half, held: &OwnedFd) -> Option<En
         return None;
     }
     let has = fs::metadata(link(supervise, number)).ok()?;
-    let held = fs::metadata(format!("/proc/self/fd/{}", held.as_raw_fd())).ok()?;
-    if (has.dev(), has.ino()) == (held.dev(), held.ino()) {
+    if is_held(&has, held)? {
         return None;
     }
     pipe_of(supervise, number)
+}
+
+/// Whether the program that this `supervise` of a log keeps running reads from something
+/// else than `held`.
+pub fn reads_another(log: Pid, held: &OwnedFd) -> bool {
+    let reads = || {
+        let here = PathBuf::from(format!("/proc/{log}/cwd"));
+        let status = fs::read(Place::directory_of(&here).ok()?.join("status")).ok()?;
+        let status = Status::decode(&status).ok()?;
+        let kept = status.pid != 0 && status.want == Want::Up;
+        let has = kept.then(|| fs::metadata(format!("/proc/{}/fd/0", status.pid)))?;
+        is_held(&has.ok()?, held)
+    };
+    reads() == Some(false)
+}
+
+fn is_held(has: &Metadata, held: &OwnedFd) -> Option<bool> {
+    let held = fs::metadata(format!("/proc/self/fd/{}", held.as_raw_fd())).ok()?;
+    Some((has.dev(), has.ino()) == (held.dev(), held.ino()))
 }
 
 fn link(survivor: &Survivor, number: u32) -> PathBuf {

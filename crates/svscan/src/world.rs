@@ -26,7 +26,7 @@ use dt_service::{Command, Place, Status};
 use crate::bonds;
 use crate::control::Control;
 use crate::essential::Essentials;
-use crate::machine::{Half, Logs, Words};
+use crate::machine::{Half, Logs, PERIOD, Words};
 use crate::order::Bond;
 use crate::output::Output;
 use crate::paths::Watched;
@@ -90,6 +90,9 @@ pub struct Kernel {
     endings: [Option<SignalPipe>; 2],
     /// The service that takes the others' output, if there is one.
     output: Option<Output>,
+    /// Until when each `supervise` that is to be told something and is not ready for it
+    /// is waited for.
+    put_off: HashMap<Pid, Moment>,
     /// We have been asked to stop everything.
     stopping: bool,
     /// What only the start has needed was given back.
@@ -157,6 +160,7 @@ impl Kernel {
             strangers: Strangers::default(),
             control: control.or_else(|| Control::open_at_start().ok()),
             no_control: None,
+            put_off: HashMap::new(),
             essentials: Essentials::default(),
             endings: endings(),
         }
@@ -177,6 +181,24 @@ impl Kernel {
                 Err(why) => self.no_control = Some(why),
             }
         }
+    }
+
+    /// In which of these directories it has the lock, and so listens, as far as that can
+    /// be told. One that has just been started is somewhere else at first, where another
+    /// may listen.
+    fn place_of<'a>(&mut self, pid: Pid, places: [&'a Path; 2]) -> Option<&'a Path> {
+        let mut places = places.into_iter();
+        places.find(|place| match supervisor_of(&mut self.locks, place) {
+            Holder::Process(is, _) => is == pid,
+            Holder::Unknown(_) => true,
+            Holder::Nobody => false,
+        })
+    }
+
+    /// Whether what is to be told to it can wait.
+    fn is_put_off(&mut self, pid: Pid) -> bool {
+        let now = Moment::now();
+        *self.put_off.entry(pid).or_insert(now.plus(PERIOD)) > now
     }
 
     /// Sees to the service that takes the others' output.
@@ -409,17 +431,24 @@ impl World for Kernel {
         let _ = descriptor::write_all(descriptor::stderr(), &line);
     }
 
-    fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<()> {
+    fn tell(&mut self, half: Half, name: &OsStr, pid: Pid, words: Words) -> io::Result<bool> {
         // Where it works now, whatever has become of the name.
         let here = PathBuf::from(format!("/proc/{pid}/cwd"));
+        let named = directory_of(half, name);
+        let place = self.place_of(pid, [&here, &named]);
+        if place.is_none() && self.is_put_off(pid) {
+            return Ok(false);
+        }
         let open = |directory: &Path| {
             let fifo = Place::directory_of(directory)?.join("control");
             Ok((How::WRITE.open(&fifo)?, How::READ.open(&fifo)?))
         };
         // Held open for reading as well: one that dies this instant must not have us
         // killed by a broken pipe.
-        let (control, _reader) =
-            open(&here).or_else(|_: io::Error| open(&directory_of(half, name)))?;
+        let (control, _reader) = match place {
+            Some(place) => open(place),
+            None => open(&here).or_else(|_: io::Error| open(&named)),
+        }?;
         if !control.metadata()?.file_type().is_fifo() {
             return Err(Errno::ENOSTR.into());
         }
@@ -428,7 +457,20 @@ impl World for Kernel {
             Words::Exit => &[Command::Exit],
         };
         let bytes: Vec<u8> = commands.iter().map(|command| command.byte()).collect();
-        descriptor::write_all(control, &bytes)
+        descriptor::write_all(control, &bytes).map(|()| true)
+    }
+
+    fn is_unread(&mut self, log: Pid, held: &Self::Held) -> bool {
+        let Some(pipe) = held else {
+            return false;
+        };
+        let end = pipe.reading.as_ref().unwrap_or(&pipe.writing);
+        let full = wait::until_readable([end.as_fd()], Some(Moment::now()));
+        if !full.is_ok_and(|[full]| full) || !survivors::reads_another(log, &pipe.writing) {
+            return false;
+        }
+        // One whose end does not come must not keep us for ever.
+        self.is_put_off(log)
     }
 
     fn leaves_service(&mut self, name: &OsStr) -> bool {

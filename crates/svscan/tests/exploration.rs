@@ -292,6 +292,10 @@ impl World for Pretended {
         Ok(Presence::Process(Pid::from_raw(self.next_pid)))
     }
 
+    fn is_unread(&mut self, _log: Pid, _held: &Pipe) -> bool {
+        false
+    }
+
     fn part(&mut self, log: Pid, held: &Pipe) {
         if let Some(is) = self.processes.get(&log.as_raw())
             && is.pipe != held.number
@@ -317,7 +321,7 @@ impl World for Pretended {
     }
 
     /// It does at once what it is told.
-    fn tell(&mut self, half: Half, _name: &OsStr, pid: Pid, words: Words) -> io::Result<()> {
+    fn tell(&mut self, half: Half, _name: &OsStr, pid: Pid, words: Words) -> io::Result<bool> {
         self.fails(Call::Tell)?;
         if self.dead.iter().any(|(dead, _)| *dead == pid) {
             return Err(Errno::ENXIO.into());
@@ -343,7 +347,7 @@ impl World for Pretended {
         }
         self.processes.remove(&pid.as_raw());
         self.dead.push((pid, Ending::Exited(0)));
-        Ok(())
+        Ok(true)
     }
 
     fn leaves_service(&mut self, _name: &OsStr) -> bool {
