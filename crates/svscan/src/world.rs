@@ -17,6 +17,7 @@ use dt_os::herd::Herd;
 use dt_os::holders::{Holder, Holders};
 use dt_os::process::{ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
+use dt_os::store::Store;
 use dt_os::wait::{self, Interest};
 use dt_os::watch::Mounts;
 use dt_os::{descriptor, file, memory, process};
@@ -25,6 +26,7 @@ use dt_service::{Command, Place, Status};
 use crate::bonds;
 use crate::control::Control;
 use crate::essential::Essentials;
+use crate::keep::{self, Keep};
 use crate::machine::{Half, Logs, Words};
 use crate::order::Bond;
 use crate::output::Output;
@@ -45,6 +47,33 @@ pub struct Pipe {
     /// Where `writing` does not read as well.
     pub(crate) reading: Option<OwnedFd>,
     pub(crate) writing: OwnedFd,
+}
+
+/// What we hold for the processes of a service.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// Where there is a log.
+    pub(crate) pipe: Option<Pipe>,
+    main: Keep,
+    log: Keep,
+}
+
+impl Held {
+    /// With this pipe, and nothing else yet.
+    pub(crate) fn of(pipe: Option<Pipe>) -> Self {
+        Self {
+            pipe,
+            ..Self::default()
+        }
+    }
+
+    /// What is kept for a half.
+    pub(crate) const fn keep(&self, half: Half) -> &Keep {
+        match half {
+            Half::Main => &self.main,
+            Half::Log => &self.log,
+        }
+    }
 }
 
 impl Pipe {
@@ -178,9 +207,8 @@ impl Kernel {
                 self.strangers.watch(survivor, output.directory())
             }
             Holder::Unknown(why) => Err(why),
-            Holder::Nobody => {
-                supervise(output.directory().as_os_str()).and_then(|image| output.start(&image))
-            }
+            Holder::Nobody => supervise(output.directory().as_os_str(), None)
+                .and_then(|image| output.start(&image)),
         };
         match found {
             Ok(pid) => output.has(pid, now),
@@ -225,7 +253,7 @@ impl Kernel {
 }
 
 impl World for Kernel {
-    type Held = Option<Pipe>;
+    type Held = Held;
 
     fn now(&self) -> Moment {
         Moment::now()
@@ -277,7 +305,7 @@ impl World for Kernel {
 
     fn prepare(&mut self, name: &OsStr, log: bool) -> io::Result<Self::Held> {
         if !log {
-            return Ok(None);
+            return Ok(Held::default());
         }
         let ends = match self.living_pipe(name) {
             Some(pipe) => pipe,
@@ -286,19 +314,20 @@ impl World for Kernel {
         // A pipe must not take the last descriptors: without one the directory
         // could no longer be read, and nothing would be restarted.
         let _spare = descriptor::duplicate(&ends.0)?;
-        Ok(Some(Pipe::of(ends)))
+        Ok(Held::of(Some(Pipe::of(ends))))
     }
 
     fn start(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> io::Result<Presence> {
         let directory = directory_of(half, name);
         match supervisor_of(&mut self.locks, &directory) {
             Holder::Process(pid, process) => {
+                held.keep(half).fetch(pid, &process);
                 let survivor = Survivor { pid, process };
                 let watched = self.strangers.watch(survivor, &directory);
                 Ok(watched.map_or_else(Presence::OutOfReach, Presence::Process))
             }
             Holder::Unknown(why) => Ok(Presence::OutOfReach(why)),
-            Holder::Nobody => launch(half, name, held.as_ref()).map(Presence::Process),
+            Holder::Nobody => launch(half, name, held).map(Presence::Process),
         }
     }
 
@@ -472,7 +501,9 @@ fn endings() -> [Option<SignalPipe>; 2] {
 }
 
 /// Starts `supervise`.
-fn launch(half: Half, name: &OsStr, held: Option<&Pipe>) -> io::Result<Pid> {
+fn launch(half: Half, name: &OsStr, held: &Held) -> io::Result<Pid> {
+    let store = held.keep(half).made_for(&directory_of(half, name));
+    let held = held.pipe.as_ref();
     let (argument, suffix, directory) = match half {
         Half::Main => (name, "", None),
         Half::Log => (OsStr::new("log"), "/log", Some(file::c_name(name)?)),
@@ -488,8 +519,8 @@ fn launch(half: Half, name: &OsStr, held: Option<&Pipe>) -> io::Result<Pid> {
         let pieces = ["unable to ".as_ref(), what.as_ref(), name, suffix.as_ref()];
         Message::new("svscan", "warning").pieces(&pieces).excuse()
     };
-    let image = supervise(argument)?;
-    Launch {
+    let image = supervise(argument, store)?;
+    let launch = Launch {
         image: &image,
         descriptors: descriptors.as_slice(),
         directory: directory.as_ref(),
@@ -497,13 +528,16 @@ fn launch(half: Half, name: &OsStr, held: Option<&Pipe>) -> io::Result<Pid> {
         descriptor_excuse: &excuse("set up descriptors for ", suffix),
         directory_excuse: &excuse("switch to ", ""),
         exec_excuse: &excuse("start supervise ", suffix),
-    }
-    .start()
+    };
+    keep::with(store, || launch.start())
 }
 
 /// `supervise ARGUMENT`, found along our own `PATH`.
-fn supervise(argument: &OsStr) -> io::Result<Image> {
-    let environment = upgrade::environment();
+fn supervise(argument: &OsStr, store: Option<&Store>) -> io::Result<Image> {
+    let mut environment = upgrade::environment();
+    if let Some(store) = store {
+        environment.push(keep::entry(store)?);
+    }
     let path = dt_chain::inherited_path();
     Image::searched(
         &["supervise".as_ref(), argument],
