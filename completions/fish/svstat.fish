@@ -32,5 +32,5 @@ complete -c svstat -n 'test (__daemontools_operands -o) -eq 0' -s 'l' -d 'not th
 complete -c svstat -n 'test (__daemontools_operands -o) -eq 0' -s 'L' -d 'such logs only'
 complete -c svstat -n 'test (__daemontools_operands -o) -eq 0' -s 't' -d 'a table'
 complete -c svstat -n 'test (__daemontools_operands -o) -eq 0' -s 'j' -d 'JSON'
-complete -c svstat -n 'test (__daemontools_operands -o) -eq 0' -s 'o' -x -a 'up wantedup normallyup ready paused pid exitcode signal signum updownsince readysince updownfor readyfor name state reason waitsfor deaths problems' -d 'these values, in a line'
+complete -c svstat -n 'test (__daemontools_operands -o) -eq 0' -s 'o' -x -a 'up wantedup normallyup ready paused pid exitcode signal signum updownsince readysince updownfor readyfor name state reason waitsfor deaths problems status' -d 'these values, in a line'
 complete -c svstat -n 'test (__daemontools_operands -o) -ge 0' -x -a '(__daemontools_services)' -d 'dir'

@@ -63,6 +63,7 @@ const FIELDS: Operand = one(
         "waitsfor",
         "deaths",
         "problems",
+        "status",
     ]),
 );
 

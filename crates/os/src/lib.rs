@@ -42,6 +42,7 @@ pub mod places;
 pub mod process;
 pub mod signals;
 pub mod startup;
+pub mod store;
 mod timens;
 pub mod usage;
 pub mod wait;

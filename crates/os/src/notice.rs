@@ -48,10 +48,21 @@ pub fn bind(name: impl AsRef<Path>) -> io::Result<OwnedFd> {
 const SIZE_OF_INT: libc::socklen_t = size_of::<libc::c_int>() as libc::socklen_t;
 
 /// The next message's length and sender; the sender is none where the kernel does
-/// not tell, the length where the message was longer than `buffer`.
-pub fn receive(
+/// not tell, the length where the message is longer than `buffer`. The message stays
+/// the next one.
+pub fn look(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(Option<usize>, Option<Sender>)> {
+    receive(socket, buffer, libc::MSG_PEEK)
+}
+
+/// Takes the next message out, if there is one.
+pub fn take_out(socket: impl AsFd) {
+    let _ = receive(socket, &mut [], 0);
+}
+
+fn receive(
     socket: impl AsFd,
     buffer: &mut [u8],
+    flags: libc::c_int,
 ) -> io::Result<(Option<usize>, Option<Sender>)> {
     #[repr(C, align(8))]
     struct Control([u8; ROOM]);
@@ -67,7 +78,7 @@ pub fn receive(
     header.msg_iovlen = 1;
     header.msg_control = control.0.as_mut_ptr().cast();
     header.msg_controllen = ROOM as _;
-    let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+    let flags = flags | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
     // SAFETY: the header points to the buffer and to the room for credentials, with
     // their lengths; both outlive the call and are borrowed by nobody else.
     let length = unsafe { libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut header, flags) };
@@ -106,7 +117,7 @@ mod tests {
         let name = directory.join("s");
         let socket = bind(&name).unwrap();
         let mut buffer = [0; 8];
-        let empty = receive(&socket, &mut buffer).unwrap_err();
+        let empty = look(&socket, &mut buffer).unwrap_err();
         assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
         let other = UnixDatagram::unbound().unwrap();
         other.send_to(b"READY=1", &name).unwrap();
@@ -115,9 +126,14 @@ mod tests {
             pid: process::own_pid(),
             user: identity::effective_user(),
         });
-        assert_eq!(receive(&socket, &mut buffer).unwrap(), (Some(7), sender));
+        assert_eq!(look(&socket, &mut buffer).unwrap(), (Some(7), sender));
         assert_eq!(&buffer[..7], b"READY=1");
-        assert_eq!(receive(&socket, &mut buffer).unwrap(), (None, sender));
+        assert_eq!(look(&socket, &mut buffer).unwrap(), (Some(7), sender));
+        take_out(&socket);
+        assert_eq!(look(&socket, &mut buffer).unwrap(), (None, sender));
+        take_out(&socket);
+        take_out(&socket);
+        assert!(look(&socket, &mut buffer).is_err(), "there is more");
         assert!(bind(&name).is_err(), "there is one");
         std::fs::remove_dir_all(directory).unwrap();
     }

@@ -40,6 +40,20 @@ impl PidFd {
         })?;
         Ok(())
     }
+
+    /// A second descriptor for what the process has open under this number,
+    /// close-on-exec. `EPERM`: it may not be traced by us; `ENOSYS`: the kernel is
+    /// older than Linux 5.6.
+    pub fn duplicate(&self, number: i32) -> io::Result<OwnedFd> {
+        // SAFETY: the call takes integers; a descriptor it gives is new and ours.
+        let fd = Errno::result(unsafe {
+            libc::syscall(libc::SYS_pidfd_getfd, self.0.as_raw_fd(), number, 0)
+        })?;
+        let fd = i32::try_from(fd).map_err(|_| Errno::EBADF)?;
+        // SAFETY: just made by the kernel for us (close-on-exec, as pidfd_getfd(2) says)
+        // and owned by nobody else.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
 }
 
 impl AsFd for PidFd {

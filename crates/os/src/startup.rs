@@ -100,8 +100,9 @@ pub fn environment() -> &'static [CString] {
     ENVIRONMENT.get_or_init(|| {
         let mut entries = Vec::new();
         // SAFETY: `environ` is the C library's null-terminated array of
-        // NUL-terminated strings; this workspace never changes it (it calls
-        // neither setenv nor putenv), so no entry can move while it is read.
+        // NUL-terminated strings; this workspace calls neither setenv nor putenv, and
+        // what `take` does is done by the only thread, so no entry can move while it
+        // is read.
         unsafe {
             let mut entry = environ;
             while !entry.is_null() && !(*entry).is_null() {
@@ -113,11 +114,45 @@ pub fn environment() -> &'static [CString] {
     })
 }
 
+/// What the environment has under `name`, which it does not have from then on: nor do
+/// the programs started later. To be called before anything else asks for the
+/// environment, and before there is a second thread.
+#[must_use]
+pub fn take(name: &str) -> Option<CString> {
+    let name = name.as_bytes();
+    let value = |entry: &CStr| {
+        let rest = entry.to_bytes().strip_prefix(name)?;
+        CString::new(rest.strip_prefix(b"=")?).ok()
+    };
+    let mut taken = None;
+    // SAFETY: `environ` is the C library's null-terminated array of NUL-terminated
+    // strings, in writable memory. No other thread reads it yet, and no pointer into it
+    // has been kept; it only gets shorter.
+    unsafe {
+        let mut from = environ.cast_mut();
+        let mut to = from;
+        while !from.is_null() && !(*from).is_null() {
+            if let Some(value) = value(CStr::from_ptr(*from)) {
+                taken = Some(value);
+            } else {
+                to.write(*from);
+                to = to.add(1);
+            }
+            from = from.add(1);
+        }
+        if taken.is_some() {
+            to.write(std::ptr::null());
+        }
+    }
+    taken
+}
+
 /// The environment as it was given, in the C library's own place: a
-/// null-terminated array of NUL-terminated strings that stays as it is.
+/// null-terminated array of NUL-terminated strings that stays as it is, but for what
+/// is [taken](take) out.
 pub(crate) fn environment_block() -> *const *const c_char {
     // SAFETY: reads a pointer that is set before `main` and never after: this
-    // workspace calls neither setenv nor putenv.
+    // workspace calls neither setenv nor putenv, and `take` leaves it where it is.
     let block = unsafe { environ };
     if block.is_null() {
         const NONE: &[usize; 1] = &[0];

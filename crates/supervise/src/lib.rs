@@ -28,6 +28,7 @@ use std::io;
 use std::path::Path;
 
 use dt_cli::{Exit, Fatal};
+use dt_os::store::Store;
 use dt_os::{file, oom};
 use dt_service::{Place, Want, names};
 
@@ -44,6 +45,7 @@ const PROGRAM: &str = "supervise";
 
 /// Runs the program with its arguments, argv\[0\] left out.
 pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
+    let store = upgrade::store();
     // Where that fails svscan has said so, if there is something to say.
     if let Some(score) = std::env::var_os(oom::VARIABLE) {
         let _ = oom::take_on(&score);
@@ -52,7 +54,7 @@ pub fn run(args: &[OsString]) -> Result<Exit, Fatal> {
     // be svscan's.
     let _ = dt_os::family::adopt_orphans();
     match upgrade::call(args) {
-        Some(Call::Begin(dir)) => Ok(keep(begin(dir)?)),
+        Some(Call::Begin(dir)) => Ok(keep(begin(dir, store)?)),
         Some(Call::GoOn(dir, handed)) => Ok(go_on(dir, handed)?.map_or(Exit::OK, keep)),
         Some(Call::Answer) => Ok(Exit::OK),
         None => Err(Fatal::usage(PROGRAM, "supervise dir")),
@@ -81,7 +83,7 @@ fn keep(mut begun: Box<Begun>) -> Exit {
 /// Not inlined, and all in a box: what the way there takes of the stack is not taken
 /// for as long as we live.
 #[inline(never)]
-fn begin(dir: &OsStr) -> Result<Box<Begun>, Fatal> {
+fn begin(dir: &OsStr, store: Option<Store>) -> Result<Box<Begun>, Fatal> {
     let mut signals = watch_children(dir)?;
     let scan = scan_directory(dir);
     file::chdir(dir).map_err(|why| fatal(&["chdir to ".as_ref(), dir], &why))?;
@@ -104,6 +106,7 @@ fn begin(dir: &OsStr) -> Result<Box<Begun>, Fatal> {
     };
     let to_start = |why| of_file("start", dir, "run", &why);
     let mut kernel = Kernel::new(dir, held).map_err(to_start)?;
+    kernel.take_store(store);
     let resumed = kernel.take_over(down).map_err(to_start)?;
     let (state, events) = match resumed {
         Some(resumed) => resumed,
@@ -147,6 +150,7 @@ fn go_on(dir: &OsStr, handed: Handed) -> Result<Option<Box<Begun>>, Fatal> {
     if let Some(socket) = handed.socket {
         kernel.take_socket(socket);
     }
+    kernel.take_store(handed.store);
     // None: it was to exit, and its service has died this instant.
     let Some((state, events)) = kernel.take_over(false).map_err(to_start)? else {
         return Ok(None);

@@ -14,6 +14,7 @@ use std::os::unix::fs::FileTypeExt;
 use dt_os::Errno;
 use dt_os::exec::Image;
 use dt_os::file::Directory;
+use dt_os::store::{self, Store};
 use dt_os::{descriptor, oom, startup};
 
 /// Second argument of one that takes over, first of one that is asked; the version
@@ -43,6 +44,8 @@ pub(crate) struct Handed {
     pub(crate) scan: Option<Directory>,
     /// The socket on which the service says how it is, where there is one.
     pub(crate) socket: Option<File>,
+    /// Where it is kept, with others.
+    pub(crate) store: Option<Store>,
 }
 
 /// What the arguments say; `None` where that is nothing.
@@ -67,10 +70,12 @@ const _: () = assert!(dt_service::record::More::VERSION == 2);
 fn handed(numbers: &OsStr) -> Option<Handed> {
     let numbers = numbers.to_str()?.split(',').map(str::parse::<RawFd>);
     let mut left = Vec::new();
-    let mut socket = None;
+    let (mut socket, mut ends) = (None, Vec::new());
     for number in numbers {
         let file = File::from(descriptor::left_to_us(number.ok()?).ok()?);
-        if file.metadata().ok()?.file_type().is_socket() {
+        if store::is_end(&file) {
+            ends.push(OwnedFd::from(file));
+        } else if file.metadata().ok()?.file_type().is_socket() {
             socket = Some(file);
         } else {
             left.push(file);
@@ -92,7 +97,18 @@ fn handed(numbers: &OsStr) -> Option<Handed> {
         pipe,
         scan: left.next().map(|file| Directory::from(OwnedFd::from(file))),
         socket,
+        store: <[OwnedFd; 2]>::try_from(ends).ok().and_then(Store::of),
     })
+}
+
+/// Where `svscan` and we keep things for the next of us, where it has given us that.
+/// To be called first of all, as no service may get to know of it.
+pub(crate) fn store() -> Option<Store> {
+    let numbers = startup::take(store::VARIABLE)?;
+    let numbers = numbers.to_str().ok()?.split(',').map(str::parse::<RawFd>);
+    let ends = numbers.map(|number| descriptor::left_to_us(number.ok()?).ok());
+    let ends: Vec<OwnedFd> = ends.collect::<Option<_>>()?;
+    Store::of(ends.try_into().ok()?)
 }
 
 /// What asks the program installed now about a record of this version.

@@ -31,6 +31,8 @@ struct Scenario {
     told: &'static str,
     /// There is another service, `e`, whose supervise nobody kills.
     other: bool,
+    /// Somebody keeps what the service speaks on, as svscan does.
+    kept: bool,
     /// What all that is to come to.
     done: fn(&Service) -> bool,
 }
@@ -41,14 +43,15 @@ const PLAIN: Scenario = Scenario {
     files: &[],
     told: "",
     other: false,
+    kept: false,
     done: |_| true,
 };
 
 const STAYS: &str = "echo run >> events; exec sleep 1000";
 const DIES: &str = "echo run >> events; exit 3";
-/// Ends at INT alone, as soon as it comes.
-const DEAF: &str = "trap '' TERM; trap 'echo usr1 >> events' USR1; trap 'echo int >> events; exit' INT\n\
-    echo run >> events; while :; do sleep 0.02; done";
+/// Ends at INT alone, as soon as it comes; what has come with it is told as well.
+const DEAF: &str = "trap '' TERM; trap 'echo usr1 >> events' USR1; trap 'echo int >> events; over=1' INT\n\
+    echo run >> events; while [ -z \"$over\" ]; do sleep 0.02; done";
 const DELAY: (&str, &str) = ("restart-delay", "50ms");
 
 const SCENARIOS: &[Scenario] = &[
@@ -149,8 +152,9 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "notification-fd",
-        // What is said while nobody reads is lost.
-        run: "trap '' PIPE; echo run >> events; while :; do echo >&4; sleep 0.05; done",
+        // Once and for all.
+        run: "echo run >> events; echo >&4; exec sleep 1000 4>&-",
+        kept: true,
         files: &[("notification-fd", "4")],
         done: is_ready,
         ..PLAIN
@@ -184,10 +188,9 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "flag-notify-socket",
-        // What is said while there is no supervise is lost.
-        run: "echo run >> events; exec perl -e 'use Socket; socket(S, PF_UNIX, SOCK_DGRAM, 0); \
-            while (1) { send(S, \"READY=1\", 0, pack_sockaddr_un($ENV{NOTIFY_SOCKET})); \
-            select(undef, undef, undef, 0.1) }'",
+        run: "echo run >> events; perl -e 'use Socket; socket(S, PF_UNIX, SOCK_DGRAM, 0); \
+            send(S, \"READY=1\", 0, pack_sockaddr_un($ENV{NOTIFY_SOCKET}))'; exec sleep 1000",
+        kept: true,
         files: &[("flag-notify-socket", "")],
         done: is_ready,
         ..PLAIN
@@ -266,7 +269,10 @@ fn is_down(service: &Service) -> bool {
 
 impl Scenario {
     fn service(&self) -> (Service, Option<Running>) {
-        let service = Service::new(self.run);
+        let mut service = Service::new(self.run);
+        if self.kept {
+            service.keep();
+        }
         for (name, content) in self.files {
             let name = format!("d/{name}");
             if content.starts_with("#!") {
@@ -321,6 +327,7 @@ impl Scenario {
         }
         let context = format!("{} {point:?}", self.name);
         let mut second = service.start();
+        let _shows = Shows(&service, second.pid());
         service.until_there();
         if !self.told.is_empty() {
             until(&context, || runs(&service) > 0);
@@ -337,6 +344,24 @@ impl Scenario {
         });
         end(&service, &mut second);
         true
+    }
+}
+
+/// Tells how things stand where the test fails.
+struct Shows<'a>(&'a Service, u32);
+
+impl Drop for Shows<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (events, errors) = (self.0.words("events"), self.0.errors());
+            let (details, copies) = (details(self.0), copies(self.0));
+            let status = fs::read_to_string(format!("/proc/{}/status", self.1)).unwrap_or_default();
+            let status = status.lines().take(9).collect::<Vec<_>>();
+            let events = events.iter().rev().take(9).collect::<Vec<_>>();
+            say(&format!(
+                "{events:?} {errors:?} {copies:?} {details:?} {status:?}"
+            ));
+        }
     }
 }
 
@@ -368,6 +393,7 @@ fn check_one_copy(service: &Service, context: &str) {
 
 /// Ends both, with nothing left behind.
 fn end(service: &Service, running: &mut Running) {
+    let _shows = Shows(service, running.pid());
     tell(service, b"dkx");
     until("supervise ends", || {
         tell(service, b"k");
@@ -398,6 +424,28 @@ fn a_kill_at_any_system_call_leaves_each_setting_in_force() {
     say(&format!("{NAME}: {killed} kills at {} points", all.len()));
     // Not each run makes each call as often, and some come at the end alone.
     assert!(killed * 4 > all.len(), "only {killed} kills");
+}
+
+/// What was read was on record nowhere.
+#[test]
+fn readiness_that_was_heard_is_not_lost_with_the_supervise_that_was_about_to_note_it() {
+    const NAME: &str =
+        "readiness_that_was_heard_is_not_lost_with_the_supervise_that_was_about_to_note_it";
+    if Suite::under_test().is_original() || skipped_without_strace(NAME) {
+        return;
+    }
+    for (name, hears) in [
+        ("notification-fd", "tee"),
+        ("flag-notify-socket", "recvmsg"),
+    ] {
+        let scenario = SCENARIOS.iter().find(|one| one.name == name).unwrap();
+        // Once it waits: the record that follows the first time that it hears something.
+        let points = scenario.points();
+        let mut calls = points.iter();
+        let mut next = |what: &str| calls.find(|(call, _)| call == what).unwrap();
+        let noted = ["ppoll", hears, "pwrite64"].map(&mut next)[2];
+        assert!(scenario.kill_at(noted), "{name}: it is not killed");
+    }
 }
 
 /// What was decided on was on record as done, though it was not.

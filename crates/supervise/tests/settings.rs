@@ -318,6 +318,46 @@ fn a_service_says_on_notification_fd_that_it_is_ready() {
     });
 }
 
+/// Nobody keeps anything for supervise here.
+#[test]
+fn who_says_that_it_is_ready_to_nobody_meets_no_broken_pipe_and_is_heard_later() {
+    let script = "read x < gate; echo yes >&4 && echo said >> events; exec sleep 1000";
+    let service = Service::new(script);
+    dt_os::file::make_fifo(service.scratch.join("d/gate"), 0o600).unwrap();
+    service.setting("notification-fd", "4");
+    let mut first = service.start();
+    service.until_up();
+    kill(&mut first);
+    fs::write(service.scratch.join("d/gate"), "x\n").unwrap();
+    service.until_words("events", &["said"]);
+    let _second = service.start();
+    service.until_detail(State::Running, Reason::None);
+    assert!(service.details().unwrap().ready.is_some());
+    assert_eq!(service.errors(), "");
+}
+
+/// It is not read any more then.
+#[test]
+fn who_goes_on_to_say_that_it_is_ready_is_not_kept_waiting() {
+    let script = "echo run >> events; exec perl -e '
+        open(my $ready, \">&=\", 4) or die; syswrite($ready, \"\\n\");
+        1 while syswrite($ready, \"x\" x 4096);
+        my $why = $!{EAGAIN} ? \"full\" : \"$!\";
+        open(my $said, \">>\", \"events\"); syswrite($said, $why);
+        close($said); sleep 1000'";
+    let perl = std::process::Command::new("perl")
+        .args(["-e", "0"])
+        .status();
+    if !perl.is_ok_and(|status| status.success()) {
+        return;
+    }
+    let service = Service::new(script);
+    service.setting("notification-fd", "4");
+    let _running = service.start();
+    service.until_words("events", &["run", "full"]);
+    service.until_detail(State::Running, Reason::None);
+}
+
 #[test]
 fn a_service_that_is_not_ready_in_time_is_stopped_and_started_again() {
     let service = Service::new("echo run >> events; exec sleep 1000");

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::process::Command;
 
 use dt_service::Want;
+use dt_service::details::Details;
 use dt_testkit::{Running, Suite, until};
 use kit::Service;
 
@@ -80,6 +81,53 @@ fn an_upgrade_keeps_the_process_ids_and_all_that_was_wished() {
         assert_eq!(running.wait(), 0);
         assert_eq!(service.errors(), "");
     }
+}
+
+/// Whether a child of `parent` has ended and was not reaped.
+fn has_dead_child(parent: u32) -> bool {
+    let pids = fs::read_dir("/proc").unwrap().flatten();
+    let stats = pids.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    let dead = format!(" Z {parent} ");
+    let mut facts = stats.filter_map(|stat| Some(stat.rsplit_once(')')?.1.to_owned()));
+    facts.any(|facts| facts.starts_with(&dead))
+}
+
+/// The end of the pipe on which the service says so was closed, and not found again.
+#[test]
+fn readiness_that_is_said_and_done_with_during_an_upgrade_is_not_lost() {
+    let script = "read -r x < gate; echo yes >&4; exec 4>&-; echo said >> log; exec sleep 1000";
+    let service = Service::new(script);
+    service.scratch.file("d/notification-fd", "4");
+    for name in ["d/gate", "d/answer"] {
+        dt_os::file::make_fifo(service.scratch.join(name), 0o600).unwrap();
+    }
+    install(&service);
+    let running = start(&service, "supervise");
+    service.until_up();
+    let real = Suite::under_test().program("supervise");
+    let asked = "if [ \"$2\" = '?' ]; then : > asked; read -r x < answer; fi";
+    let wrapper = format!("#!/bin/sh\n{asked}\nexec {} \"$@\"\n", real.display());
+    service.scratch.script("supervise.new", wrapper);
+    let place = service.scratch.join("supervise");
+    fs::rename(service.scratch.join("supervise.new"), place).unwrap();
+    service.send("^");
+    until("the new one is asked", || {
+        service.scratch.join("d/asked").exists()
+    });
+    running.signal("STOP");
+    fs::write(service.scratch.join("d/answer"), "x\n").unwrap();
+    until("it has answered", || has_dead_child(running.pid()));
+    fs::write(service.scratch.join("d/gate"), "x\n").unwrap();
+    until("it is said", || service.words("log") == ["said"]);
+    running.signal("CONT");
+    until("the new one knows it", || {
+        let details = fs::read(service.scratch.join("d/supervise/details")).unwrap();
+        let details = Details::decode(&details).unwrap();
+        details.ready.is_some()
+    });
+    let cmdline = fs::read(format!("/proc/{}/cmdline", running.pid())).unwrap();
+    assert!(String::from_utf8_lossy(&cmdline).contains("--takes-over="));
+    assert_eq!(service.errors(), "");
 }
 
 #[test]

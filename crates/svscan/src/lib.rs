@@ -29,6 +29,7 @@
 mod bonds;
 mod control;
 mod essential;
+mod keep;
 pub mod machine;
 pub mod order;
 pub mod output;

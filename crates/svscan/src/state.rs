@@ -16,7 +16,7 @@ use dt_os::process::Pid;
 
 use crate::machine::{Half, Process, Reason, Service, Stage, Wait};
 use crate::table::{Identity, Table};
-use crate::world::Pipe;
+use crate::world::Held;
 
 /// Of the layout. A program goes on only with its own.
 pub const VERSION: u32 = 1;
@@ -38,7 +38,7 @@ pub struct Left {
 /// Everything that is known. Of a process that is none of our children nothing is
 /// said: it is found again by whom its lock belongs to.
 pub fn write(
-    table: &Table<Option<Pipe>>,
+    table: &Table<Held>,
     control: Option<[BorrowedFd<'_>; 3]>,
     is_stranger: impl Fn(Pid) -> bool,
 ) -> Vec<u8> {
@@ -65,7 +65,7 @@ pub fn write(
                 },
                 ..service
             },
-            pipe: held.as_ref().map(|pipe| {
+            pipe: held.pipe.as_ref().map(|pipe| {
                 let reading = pipe.reading.as_ref().unwrap_or(&pipe.writing);
                 (reading.as_raw_fd(), pipe.writing.as_raw_fd())
             }),

@@ -18,12 +18,13 @@ use dt_os::ask::ask_until;
 use dt_os::clock::Moment;
 use dt_os::exec::Image;
 use dt_os::process::{Ending, Pid};
-use dt_os::{descriptor, process, startup};
+use dt_os::{descriptor, process, startup, store};
 
 use crate::control::Control;
+use crate::machine::{Half, Process};
 use crate::state;
 use crate::table::Table;
-use crate::world::Pipe;
+use crate::world::{Held, Pipe};
 
 /// The number of the descriptor with the state, in the environment; `?` where
 /// only the version of the state is asked for.
@@ -45,7 +46,7 @@ pub enum Purpose {
     /// To tell what state we understand.
     Answer,
     /// To go on with these services, and to be asked as before.
-    GoOn(Box<(Table<Option<Pipe>>, Option<Control>)>),
+    GoOn(Box<(Table<Held>, Option<Control>)>),
 }
 
 /// Asks the environment.
@@ -68,11 +69,13 @@ pub fn answer() -> Exit {
 
 /// The environment that our children get.
 pub fn environment() -> Vec<CString> {
-    let ours = [VARIABLE.as_bytes(), b"="].concat();
+    let ours = [VARIABLE, store::VARIABLE].map(|name| format!("{name}="));
+    let is_ours = |entry: &CString| {
+        let mut ours = ours.iter();
+        ours.any(|name| entry.as_bytes().starts_with(name.as_bytes()))
+    };
     let all = startup::environment().iter();
-    all.filter(|entry| !entry.as_bytes().starts_with(&ours))
-        .cloned()
-        .collect()
+    all.filter(|entry| !is_ours(entry)).cloned().collect()
 }
 
 fn load(number: &OsStr) -> Option<Purpose> {
@@ -87,7 +90,7 @@ fn load(number: &OsStr) -> Option<Purpose> {
         Some(Control::from_parts([reader?, writer?, lock?]))
     });
     for service in services {
-        let held = match service.pipe {
+        let pipe = match service.pipe {
             // Without its pipe it is none that we could go on with; the next scan
             // finds it.
             Some((reading, writing)) => {
@@ -108,6 +111,12 @@ fn load(number: &OsStr) -> Option<Purpose> {
             None => None,
         };
         let name = OsString::from_vec(service.name);
+        let held = Held::of(pipe);
+        for half in [Half::Main, Half::Log] {
+            if let Some(Process::Running { pid, .. }) = service.service.process(half) {
+                held.keep(half).fetch_from_child(pid);
+            }
+        }
         table.restore(service.identity, name, service.service, held);
     }
     Some(Purpose::GoOn(Box::new((table, control))))
@@ -115,7 +124,7 @@ fn load(number: &OsStr) -> Option<Purpose> {
 
 /// Returns only where it fails, with the reason.
 pub fn attempt(
-    table: &Table<Option<Pipe>>,
+    table: &Table<Held>,
     control: Option<&Control>,
     is_stranger: impl Fn(Pid) -> bool,
 ) -> String {
@@ -145,7 +154,7 @@ fn check() -> Result<(), String> {
 }
 
 fn replace(
-    table: &Table<Option<Pipe>>,
+    table: &Table<Held>,
     control: Option<&Control>,
     is_stranger: impl Fn(Pid) -> bool,
 ) -> Result<std::convert::Infallible, String> {
@@ -163,13 +172,13 @@ fn replace(
 }
 
 fn keep(
-    table: &Table<Option<Pipe>>,
+    table: &Table<Held>,
     control: Option<&Control>,
     how: impl Fn(BorrowedFd<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     let pipes = table
         .services()
-        .filter_map(|(service, _)| table.held(service)?.as_ref());
+        .filter_map(|(service, _)| table.held(service)?.pipe.as_ref());
     for pipe in pipes {
         for end in pipe.reading.iter().chain([&pipe.writing]) {
             how(end.as_fd())?;

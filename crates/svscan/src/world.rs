@@ -18,6 +18,7 @@ use dt_os::holders::{Holder, Holders};
 use dt_os::pidfd::PidFd;
 use dt_os::process::{ChildSignal, Ending, Launch, Pid};
 use dt_os::signals::{Signal, SignalPipe};
+use dt_os::store::Store;
 use dt_os::wait::{self, Interest};
 use dt_os::watch::Mounts;
 use dt_os::{descriptor, file, memory, process};
@@ -26,6 +27,7 @@ use dt_service::{Command, Place, Status};
 use crate::bonds;
 use crate::control::Control;
 use crate::essential::Essentials;
+use crate::keep::{self, Keep};
 use crate::machine::{Half, Logs, PERIOD, Words};
 use crate::order::Bond;
 use crate::output::Output;
@@ -46,6 +48,42 @@ pub struct Pipe {
     /// Where `writing` does not read as well.
     pub(crate) reading: Option<OwnedFd>,
     pub(crate) writing: OwnedFd,
+}
+
+/// What we hold for the processes of a service.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// Where there is a log.
+    pub(crate) pipe: Option<Pipe>,
+    main: Keep,
+    log: Keep,
+}
+
+impl Held {
+    /// With this pipe, and nothing else yet.
+    pub(crate) fn of(pipe: Option<Pipe>) -> Self {
+        Self {
+            pipe,
+            ..Self::default()
+        }
+    }
+
+    /// The same, but for the pipe.
+    fn with_another(&self, pipe: Pipe) -> Self {
+        Self {
+            pipe: Some(pipe),
+            main: self.main.clone(),
+            log: self.log.clone(),
+        }
+    }
+
+    /// What is kept for a half.
+    pub(crate) const fn keep(&self, half: Half) -> &Keep {
+        match half {
+            Half::Main => &self.main,
+            Half::Log => &self.log,
+        }
+    }
 }
 
 impl Pipe {
@@ -214,9 +252,8 @@ impl Kernel {
                 self.strangers.watch(survivor, output.directory())
             }
             Holder::Unknown(why) => Err(why),
-            Holder::Nobody => {
-                supervise(output.directory().as_os_str()).and_then(|image| output.start(&image))
-            }
+            Holder::Nobody => supervise(output.directory().as_os_str(), None)
+                .and_then(|image| output.start(&image)),
         };
         match found {
             Ok(pid) => output.has(pid, now),
@@ -261,7 +298,7 @@ impl Kernel {
 }
 
 impl World for Kernel {
-    type Held = Option<Pipe>;
+    type Held = Held;
 
     fn now(&self) -> Moment {
         Moment::now()
@@ -313,7 +350,7 @@ impl World for Kernel {
 
     fn prepare(&mut self, name: &OsStr, log: bool) -> io::Result<Self::Held> {
         if !log {
-            return Ok(None);
+            return Ok(Held::default());
         }
         let ends = match self.living_pipe(name) {
             Some(pipe) => pipe,
@@ -322,7 +359,7 @@ impl World for Kernel {
         // A pipe must not take the last descriptors: without one the directory
         // could no longer be read, and nothing would be restarted.
         let _spare = descriptor::duplicate(&ends.0)?;
-        Ok(Some(Pipe::of(ends)))
+        Ok(Held::of(Some(Pipe::of(ends))))
     }
 
     fn start(
@@ -334,19 +371,23 @@ impl World for Kernel {
         let directory = directory_of(half, name);
         match supervisor_of(&mut self.locks, &directory) {
             Holder::Process(pid, process) => {
+                held.keep(half).fetch(pid, &process);
                 let survivor = Survivor { pid, process };
                 let other = held
+                    .pipe
                     .as_ref()
-                    .and_then(|held| survivors::other_pipe(&survivor, half, &held.writing));
+                    .and_then(|pipe| survivors::other_pipe(&survivor, half, &pipe.writing));
                 let watched = self.strangers.watch(survivor, &directory);
                 Ok(match (watched, other) {
                     (Ok(pid), None) => Presence::Process(pid),
-                    (Ok(pid), Some(ends)) => Presence::Elsewhere(pid, Some(Pipe::of(ends))),
+                    (Ok(pid), Some(ends)) => {
+                        Presence::Elsewhere(pid, held.with_another(Pipe::of(ends)))
+                    }
                     (Err(why), _) => Presence::OutOfReach(why),
                 })
             }
             Holder::Unknown(why) => Ok(Presence::OutOfReach(why)),
-            Holder::Nobody => launch(half, name, held.as_ref()).map(Presence::Process),
+            Holder::Nobody => launch(half, name, held).map(Presence::Process),
         }
     }
 
@@ -355,8 +396,8 @@ impl World for Kernel {
         let process = PidFd::open(log)
             .ok()
             .map(|process| Survivor { pid: log, process });
-        if let (Some(survivor), Some(held)) = (process, held)
-            && survivors::other_pipe(&survivor, Half::Log, &held.writing).is_some()
+        if let (Some(survivor), Some(pipe)) = (process, &held.pipe)
+            && survivors::other_pipe(&survivor, Half::Log, &pipe.writing).is_some()
         {
             let _ = survivor.process.send(Signal::SIGKILL);
         }
@@ -461,7 +502,7 @@ impl World for Kernel {
     }
 
     fn is_unread(&mut self, log: Pid, held: &Self::Held) -> bool {
-        let Some(pipe) = held else {
+        let Some(pipe) = &held.pipe else {
             return false;
         };
         let end = pipe.reading.as_ref().unwrap_or(&pipe.writing);
@@ -555,7 +596,9 @@ fn endings() -> [Option<SignalPipe>; 2] {
 }
 
 /// Starts `supervise`.
-fn launch(half: Half, name: &OsStr, held: Option<&Pipe>) -> io::Result<Pid> {
+fn launch(half: Half, name: &OsStr, held: &Held) -> io::Result<Pid> {
+    let store = held.keep(half).made_for(&directory_of(half, name));
+    let held = held.pipe.as_ref();
     let (argument, suffix, directory) = match half {
         Half::Main => (name, "", None),
         Half::Log => (OsStr::new("log"), "/log", Some(file::c_name(name)?)),
@@ -571,8 +614,8 @@ fn launch(half: Half, name: &OsStr, held: Option<&Pipe>) -> io::Result<Pid> {
         let pieces = ["unable to ".as_ref(), what.as_ref(), name, suffix.as_ref()];
         Message::new("svscan", "warning").pieces(&pieces).excuse()
     };
-    let image = supervise(argument)?;
-    Launch {
+    let image = supervise(argument, store)?;
+    let launch = Launch {
         image: &image,
         descriptors: descriptors.as_slice(),
         directory: directory.as_ref(),
@@ -580,13 +623,16 @@ fn launch(half: Half, name: &OsStr, held: Option<&Pipe>) -> io::Result<Pid> {
         descriptor_excuse: &excuse("set up descriptors for ", suffix),
         directory_excuse: &excuse("switch to ", ""),
         exec_excuse: &excuse("start supervise ", suffix),
-    }
-    .start()
+    };
+    keep::with(store, || launch.start())
 }
 
 /// `supervise ARGUMENT`, found along our own `PATH`.
-fn supervise(argument: &OsStr) -> io::Result<Image> {
-    let environment = upgrade::environment();
+fn supervise(argument: &OsStr, store: Option<&Store>) -> io::Result<Image> {
+    let mut environment = upgrade::environment();
+    if let Some(store) = store {
+        environment.push(keep::entry(store)?);
+    }
     let path = dt_chain::inherited_path();
     Image::searched(
         &["supervise".as_ref(), argument],

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use dt_client::signal_name;
+use dt_client::{escaped, signal_name};
 use dt_service::Want;
 use dt_service::deaths::Ending;
 use dt_tai::Tai64N;
@@ -32,10 +32,11 @@ pub(crate) enum Field {
     WaitsFor,
     Deaths,
     Problems,
+    Status,
 }
 
 /// The first thirteen are s6's, the others ours.
-const FIELDS: [(&str, Field); 19] = [
+const FIELDS: [(&str, Field); 20] = [
     ("up", Field::Up),
     ("wantedup", Field::WantedUp),
     ("normallyup", Field::NormallyUp),
@@ -55,6 +56,7 @@ const FIELDS: [(&str, Field); 19] = [
     ("waitsfor", Field::WaitsFor),
     ("deaths", Field::Deaths),
     ("problems", Field::Problems),
+    ("status", Field::Status),
 ];
 
 impl Field {
@@ -89,6 +91,7 @@ impl Field {
             Self::WaitsFor => number(facts.wait_left().map(|left| left.as_secs())),
             Self::Deaths => number(facts.details.map(|details| details.deaths)),
             Self::Problems => number(facts.details.map(|details| details.problems)),
+            Self::Status => return status(facts),
         };
         text.into_bytes()
     }
@@ -103,6 +106,18 @@ pub(crate) fn line(fields: &[Field], name: &OsStr, facts: &Facts) -> Vec<u8> {
     let mut line = values.join(&b' ');
     line.push(b'\n');
     line
+}
+
+/// What the service says about itself, in one piece.
+fn status(facts: &Facts) -> Vec<u8> {
+    let words = facts.details.map(|details| details.words);
+    let words = words.as_ref().map_or(&b""[..], |words| words.as_bytes());
+    if words.is_empty() {
+        return none().into_bytes();
+    }
+    let shown = escaped(words);
+    let pieces: Vec<_> = shown.split(|byte| *byte == b' ').collect();
+    pieces.join(&b"\\x20"[..])
 }
 
 fn signal(facts: &Facts) -> Option<u8> {

@@ -199,7 +199,7 @@ fn a_service_with_settings_has_all_of_it() {
             at: now,
         }),
         about: Text::new(b"db"),
-        words: Text::new(b"warming \"up\""),
+        words: Text::new(b"warming \"up\"\x07"),
         ..Details::EMPTY
     };
     scratch.file("d/supervise/details", details.encode());
@@ -219,10 +219,19 @@ fn a_service_with_settings_has_all_of_it() {
         ("restart_delay_ms", json!(8000)),
         ("deaths", json!(4)),
         ("problems", json!(1)),
-        ("words", json!("warming \"up\"")),
+        ("words", json!("warming \"up\"\u{7}")),
     ] {
         assert_eq!(service[key], value, "{key}");
     }
+    let given = |arguments: &[&str]| {
+        let outcome = Suite::ours().run("svstat", arguments, &scratch);
+        String::from_utf8(outcome.stdout).unwrap()
+    };
+    assert_eq!(
+        given(&["-o", "status,deaths", "d"]),
+        "warming\\x20\"up\"\\x07 4\n"
+    );
+    assert!(given(&["-t", "d"]).contains(", warming \"up\"\\x07\n"));
     let left = service["waiting_ms"].as_u64().unwrap();
     assert!((3_000_000..=3_600_000).contains(&left), "{left}");
     let death = json!({

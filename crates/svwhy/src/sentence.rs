@@ -13,7 +13,7 @@ use crate::run_file::RunFile;
 /// Why the service is as it is.
 pub(crate) fn of(evidence: &Evidence) -> String {
     let mut text = match (&evidence.keeper, evidence.file) {
-        (Keeper::Supervise, Some(file)) => supervised(evidence, &file),
+        (Keeper::Supervise, Some(file)) => supervised(evidence, &file) + &words(evidence),
         (Keeper::Supervise, None) => unreadable(evidence.missing),
         (Keeper::Unknown(why), _) => format!("nothing can be told: {why}"),
         (Keeper::Gone, _) => gone(evidence),
@@ -142,13 +142,17 @@ fn up(evidence: &Evidence, file: &StatusFile, age: &str) -> String {
             text.push_str(note);
         }
     }
+    text
+}
+
+/// What the service says about itself, whatever else there is to say about it.
+fn words(evidence: &Evidence) -> String {
     let words = evidence.details.map(|details| details.words);
     let words = words.as_ref().map_or(&b""[..], |words| words.as_bytes());
-    if !words.is_empty() {
-        text.push_str("; it says: ");
-        text.push_str(&String::from_utf8_lossy(&escaped(words)));
+    if words.is_empty() {
+        return String::new();
     }
-    text
+    format!("; it says: {}", String::from_utf8_lossy(&escaped(words)))
 }
 
 fn down(evidence: &Evidence, file: &StatusFile, age: &str) -> String {
@@ -499,6 +503,17 @@ mod tests {
         let text = "failed; the last one was killed by SIGKILL after 2s, and the kernel had killed \
                     for want of memory";
         assert_eq!(of(&evidence), text);
+    }
+
+    /// It was said only of one that is up and has nothing else to be told of.
+    #[test]
+    fn what_it_says_is_told_also_while_it_is_to_end() {
+        let mut evidence = detailed(State::Stopping, Reason::Watchdog);
+        let without = of(&evidence);
+        if let Some(details) = &mut evidence.details {
+            details.words = Text::new(b"all is \x1bwell");
+        }
+        assert_eq!(of(&evidence), without + "; it says: all is \\x1bwell");
     }
 
     #[test]

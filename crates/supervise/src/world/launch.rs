@@ -60,6 +60,7 @@ impl Kernel {
         }
         if whose == Unit::Main {
             self.ready = ready.map(|(_, (ours, _))| ours);
+            self.keep_voices(ledger::incarnation_of(child.pid()));
         }
         self.record_start(state, whose, child.pid());
         child.open()

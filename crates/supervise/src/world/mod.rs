@@ -12,11 +12,12 @@ use dt_os::exec::Image;
 use dt_os::memory;
 use dt_os::process::{self, ChildSignal, Launch, Pid};
 use dt_os::signals::Signal;
+use dt_os::store::Store;
 use dt_os::wait::{self, Interest};
 use dt_os::{descriptor, family, usage};
 use dt_service::deaths::Role;
 use dt_service::record::Notice;
-use dt_service::{Command, Place, names};
+use dt_service::{Command, Incarnation, Place, names};
 
 use crate::PROGRAM;
 use crate::directory::Directory;
@@ -43,6 +44,7 @@ mod cage;
 mod deaths;
 mod detail;
 mod house;
+mod keep;
 mod launch;
 mod people;
 mod pipe;
@@ -88,6 +90,10 @@ pub(crate) struct Kernel {
     ready: Option<ReadyPipe>,
     /// On which it says how it is, where its directory asks for that.
     socket: Option<Box<Socket>>,
+    /// Where both are kept for the next of us, where somebody keeps it for us.
+    store: Option<Store>,
+    /// Who has said that it is ready: once that is on record it need not be kept.
+    spoken: Option<Incarnation>,
     deaths: Deaths,
     /// What keeps the service together with all that it starts, as long as any of that
     /// may live.
@@ -141,6 +147,8 @@ impl Kernel {
             log: None,
             ready: None,
             socket: None,
+            store: None,
+            spoken: None,
             deaths: Deaths::default(),
             cage: None,
             told: Told::default(),
@@ -174,6 +182,11 @@ impl Kernel {
         if self.settings.has_socket() {
             self.socket = Some(Box::new(Socket::left(socket.into(), &self.place)));
         }
+    }
+
+    /// Has what the service says kept there for the next of us.
+    pub(crate) fn take_store(&mut self, store: Option<Store>) {
+        self.store = store;
     }
 
     /// Goes on with the log's pipe as the program before us has left it.
@@ -213,12 +226,14 @@ impl Kernel {
         Some(heard)
     }
 
-    /// Whether the service has said that it is ready; after that, and after its end,
-    /// it is not listened to.
+    /// Whether the service has said that it is ready. Once that is on record, and
+    /// after its end, it is not listened to.
     fn hear(&mut self) -> bool {
         let says_so = self.ready.as_ref().map_or(Some(false), ReadyPipe::says_so);
-        if says_so != Some(false) {
-            self.ready = None;
+        match says_so {
+            Some(true) => self.spoken = self.people.main.process,
+            Some(false) => {}
+            None => self.ready = None,
         }
         says_so == Some(true)
     }
@@ -408,6 +423,7 @@ impl World for Kernel {
         }
         self.written = None;
         self.settings.forget();
+        self.settle_voices();
         if let Ok(stirred) = self.poll(deadline) {
             return self.look_into(stirred);
         }
@@ -468,12 +484,16 @@ impl World for Kernel {
     }
 
     fn replace(&mut self, state: &State) {
-        let Some(ok) = &self.ok else { return };
+        if self.ok.is_none() {
+            return;
+        }
         // Without it the next one would not know of the service.
         if self.ledger.last() != Some(self.record(state)) {
             self.warn_of_record("write", &dt_os::Errno::EIO.into());
             return self.leave_word(Some("its record cannot be written"));
         }
+        self.keep_for_upgrade(state);
+        let Some(ok) = &self.ok else { return };
         let mut kept = vec![
             self.home.lock().as_fd(),
             self.control.reader.as_fd(),
@@ -483,6 +503,8 @@ impl World for Kernel {
         kept.extend(pipe.map(AsFd::as_fd));
         let neighbours = self.settings.known_neighbours();
         kept.extend(neighbours.map(|neighbours| neighbours.scan().as_fd()));
+        // An older program takes the last socket for that of the service.
+        kept.extend(self.store.iter().flat_map(Store::ends));
         kept.extend(self.socket.as_ref().map(|socket| socket.fd()));
         let why = upgrade::become_installed(&self.directory, self.ledger.version(), &kept);
         self.warn_of_upgrade(&why);

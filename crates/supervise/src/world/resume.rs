@@ -9,8 +9,6 @@ use dt_service::{Incarnation, Want};
 
 use super::people::Person;
 use super::pipe::LogPipe;
-use super::ready::ReadyPipe;
-use super::socket::Socket;
 use super::{Begun, Kernel};
 use crate::machine::{Event, Machine, Process};
 use crate::state::{State, Unit};
@@ -55,13 +53,12 @@ impl Kernel {
             self.find_besides(&more.beside);
         }
         self.people.main = main;
-        if let (Some(number), Some(service)) = (self.settings.notification(), record.service)
+        if let Some(service) = record.service
             && fate == takeover::Fate::Lives
         {
-            self.ready = ReadyPipe::find(service, number).ok();
-        }
-        if self.settings.has_socket() && self.socket.is_none() && fate == takeover::Fate::Lives {
-            self.socket = Socket::new(&self.place).map(Box::new).ok();
+            let ready = more.is_some_and(|more| more.counts.ready);
+            self.find_voices(service, ready);
+            self.find_words(&record);
         }
         if let Some((Process::Doubtful { pid, .. }, _)) =
             resumed.map(|(machine, event)| (machine.process, event))

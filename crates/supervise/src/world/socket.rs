@@ -47,6 +47,10 @@ pub(super) struct Socket {
     identity: (u64, u64),
     /// Nothing is read before this moment.
     rests_until: Moment,
+    /// How many messages have been looked at since there was none.
+    in_a_row: usize,
+    /// The first message is still there though it was heard.
+    heard: bool,
     /// What the service says about itself.
     pub(super) words: Text<128>,
 }
@@ -73,11 +77,14 @@ impl Socket {
         Ok(Self::of(socket, (found.dev(), found.ino())))
     }
 
-    fn of(socket: OwnedFd, identity: (u64, u64)) -> Self {
+    /// One of which the file `identity` is the name.
+    pub(super) fn of(socket: OwnedFd, identity: (u64, u64)) -> Self {
         Self {
             fd: socket,
             identity,
             rests_until: Moment::default(),
+            in_a_row: 0,
+            heard: false,
             words: Text::EMPTY,
         }
     }
@@ -95,6 +102,11 @@ impl Socket {
         found.is_ok_and(|found| (found.dev(), found.ino()) == self.identity)
     }
 
+    /// Which file its name is.
+    pub(super) const fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
@@ -108,27 +120,42 @@ impl Socket {
         }
     }
 
-    /// What the service `service` has said, and whether that is other words than
-    /// before.
+    /// What the service `service` has said next, and whether that is other words than
+    /// before. It stays where it is until that is [settled](Self::settle): we may be
+    /// killed before it is on record.
     pub(super) fn hear(&mut self, service: Option<Incarnation>) -> Option<(Heard, bool)> {
+        self.settle();
         let mut heard = Heard::default();
         let before = self.words;
         let mut buffer = [0; LONGEST];
-        for _ in 0..MOST {
-            let Ok((length, sender)) = notice::receive(&self.fd, &mut buffer) else {
-                let any = heard != Heard::default() || self.words != before;
-                return any.then_some((heard, self.words != before));
+        while self.in_a_row < MOST {
+            let Ok((length, sender)) = notice::look(&self.fd, &mut buffer) else {
+                self.in_a_row = 0;
+                return None;
             };
+            self.in_a_row += 1;
+            self.heard = true;
             let message = length.and_then(|length| buffer.get(..length));
-            let (Some(message), Some(sender), Some(service)) = (message, sender, service) else {
-                continue;
-            };
-            if is_of(sender, takeover::pid(service)) {
+            if let (Some(message), Some(sender), Some(service)) = (message, sender, service)
+                && is_of(sender, takeover::pid(service))
+            {
                 take(message, &mut heard, &mut self.words);
             }
+            if heard != Heard::default() || self.words != before {
+                return Some((heard, self.words != before));
+            }
+            self.settle();
         }
+        self.in_a_row = 0;
         self.rests_until = Moment::now().plus(REST);
-        Some((heard, self.words != before))
+        None
+    }
+
+    /// What was heard is on record.
+    pub(super) fn settle(&mut self) {
+        if std::mem::take(&mut self.heard) {
+            notice::take_out(&self.fd);
+        }
     }
 }
 

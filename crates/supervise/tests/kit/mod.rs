@@ -4,8 +4,11 @@ pub mod points;
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 
+use dt_os::descriptor;
+use dt_os::store::{self, Store};
 use dt_service::Status;
 use dt_testkit::{Running, Scratch, Suite, is_root, until};
 
@@ -15,6 +18,8 @@ const NOBODY: &str = "65534";
 /// A scratch directory with a service directory `d`.
 pub struct Service {
     pub scratch: Scratch,
+    /// Kept for one supervise after another, as svscan does it.
+    store: Option<Store>,
 }
 
 impl Service {
@@ -23,13 +28,33 @@ impl Service {
         let scratch = Scratch::new();
         scratch.script("d/run", format!("#!/bin/sh\n{script}\n"));
         scratch.file("errors", "");
-        Self { scratch }
+        Self {
+            scratch,
+            store: None,
+        }
+    }
+
+    /// From now on there is somebody who keeps what the service speaks on.
+    pub fn keep(&mut self) {
+        let store = Store::new().unwrap();
+        // Others that this test starts get it as well, and do nothing with it.
+        store.ends().into_iter().for_each(|end| {
+            descriptor::keep_on_exec(end).unwrap();
+        });
+        self.store = Some(store);
+    }
+
+    /// What a supervise has to know of that.
+    pub fn environment(&self) -> Option<(&'static str, String)> {
+        let [entry, exit] = self.store.as_ref()?.ends().map(|end| end.as_raw_fd());
+        Some((store::VARIABLE, format!("{entry},{exit}")))
     }
 
     /// Starts `supervise d`.
     pub fn start(&self) -> Running {
         let mut command = Suite::under_test().command("supervise", &self.scratch);
-        command.arg("d").stderr(self.errors_file());
+        command.arg("d").envs(self.environment());
+        command.stderr(self.errors_file());
         Running::start(&mut command, &self.scratch)
     }
 

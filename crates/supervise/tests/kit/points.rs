@@ -31,6 +31,7 @@ pub fn traced(service: &Service, how: &[&str]) -> Running {
         .arg(Suite::under_test().program("supervise"))
         .arg("d")
         .current_dir(service.scratch.path())
+        .envs(service.environment())
         .stderr(Stdio::null());
     Running::start(&mut command, &service.scratch)
 }
