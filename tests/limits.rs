@@ -2,7 +2,9 @@
 //! memory limits, 3,000,000 bytes of address space or 400,000 of data. Each must
 //! start and work there as it does without.
 
-use dt_testkit::{Outcome, Scratch, Suite, is_root};
+use std::process::Stdio;
+
+use dt_testkit::{Outcome, Running, Scratch, Suite, is_root, until};
 
 const LIMITS: [[&str; 2]; 2] = [["-m", "3000000"], ["-d", "400000"]];
 
@@ -83,4 +85,33 @@ fn a_whole_chain_works_under_tight_limits() {
         "./log",
     ];
     works_under_every_limit(&chain, b"a line\n");
+}
+
+/// What a service inherits of it may be too little for that; it does not matter to who
+/// looks after it.
+#[test]
+fn supervision_starts_under_tight_limits_and_obeys() {
+    let suite = Suite::ours();
+    for limit in LIMITS {
+        for program in ["supervise", "svscan"] {
+            let scratch = Scratch::new();
+            scratch.script("sc/s/run", "#!/bin/sh\nexec sleep 1000\n");
+            let place = if program == "svscan" { "sc" } else { "sc/s" };
+            let mut command = suite.command("softlimit", &scratch);
+            command.args(limit).arg(suite.program(program)).arg(place);
+            command.stdin(Stdio::null()).stderr(Stdio::null());
+            let mut running = Running::start(&mut command, &scratch);
+            let answers = || suite.run("svok", &["sc/s"], &scratch).code == 0;
+            until("there is a supervise", answers);
+            assert_eq!(running.ended(), None, "{limit:?} {program}");
+            if program == "svscan" {
+                std::fs::rename(scratch.join("sc/s"), scratch.join("sc/.s")).unwrap();
+            }
+            let place = if program == "svscan" { "sc/.s" } else { "sc/s" };
+            let _told = suite.run("svc", &["-dx", place], &scratch);
+            until("supervise ends", || {
+                suite.run("svok", &[place], &scratch).code == 100
+            });
+        }
+    }
 }
