@@ -31,9 +31,11 @@ pub(crate) fn describe(
     match (&seen.file.log, which) {
         (Some(log), Which::Both | Which::Log) => {
             let age = look::age(&seen.place, &log.status);
+            // The service's `down` holds for both.
+            let normally_up = seen.normally_up;
             line(
                 " log",
-                &words(&log.status, age, Some(true), Some(log.state)),
+                &words(&log.status, age, normally_up, Some(log.state)),
             );
         }
         (None, Which::Log) => line("", &"no log service"),
@@ -43,12 +45,11 @@ pub(crate) fn describe(
 
 /// What a line says of the service itself.
 pub(crate) fn main(seen: &Seen) -> String {
-    let normally_up = Some(seen.normally_up);
-    words(&seen.file.main, seen.age, normally_up, seen.file.state)
+    words(&seen.file.main, seen.age, seen.normally_up, seen.file.state)
 }
 
 /// The original's words; encore's after them, where the file has its state.
-fn words(status: &Status, age: u64, normally_up: Option<bool>, state: Option<State>) -> String {
+fn words(status: &Status, age: u64, normally_up: bool, state: Option<State>) -> String {
     let up = status.pid != 0;
     let mut text = String::new();
     // Writing to memory cannot fail.
@@ -58,8 +59,8 @@ fn words(status: &Status, age: u64, normally_up: Option<bool>, state: Option<Sta
         write!(text, "down {age} seconds")
     };
     let notes = [
-        (up && normally_up == Some(false), ", normally down"),
-        (!up && normally_up == Some(true), ", normally up"),
+        (up && !normally_up, ", normally down"),
+        (!up && normally_up, ", normally up"),
         (up && status.paused, ", paused"),
         (!up && status.want == Want::Up, ", want up"),
         (up && status.want == Want::Down, ", want down"),
@@ -90,7 +91,7 @@ mod tests {
             paused,
             want,
         };
-        words(&status, 3, Some(normally_up), state)
+        words(&status, 3, normally_up, state)
     }
 
     #[test]

@@ -168,6 +168,18 @@ fn svstat_of_a_log() {
     });
 }
 
+/// As encore's own tests have it.
+#[test]
+fn svstat_of_a_log_that_is_normally_down() {
+    check_encore("svstat_of_a_log_that_is_normally_down", |case| {
+        let _fifos = fifos(&case.scratch, "d");
+        case.scratch.file("d/down", "");
+        for (what, log) in [("both up", (29025, 3)), ("log down", (0, 0))] {
+            told(case, what, "svstat", &[], &both((29024, 3), log));
+        }
+    });
+}
+
 #[test]
 fn svstat_lengths() {
     check_encore("svstat_lengths", |case| {
