@@ -35,6 +35,7 @@ pub mod output;
 mod paths;
 pub mod runtime;
 mod state;
+mod strangers;
 mod survivors;
 pub mod table;
 mod upgrade;
