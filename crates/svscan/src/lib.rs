@@ -36,6 +36,7 @@ pub mod output;
 mod paths;
 pub mod runtime;
 mod state;
+mod strangers;
 mod survivors;
 pub mod table;
 mod upgrade;

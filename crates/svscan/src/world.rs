@@ -13,7 +13,6 @@ use dt_os::Errno;
 use dt_os::clock::Moment;
 use dt_os::exec::Image;
 use dt_os::file::How;
-use dt_os::herd::Herd;
 use dt_os::holders::{Holder, Holders};
 use dt_os::pidfd::PidFd;
 use dt_os::process::{ChildSignal, Ending, Launch, Pid};
@@ -22,7 +21,7 @@ use dt_os::store::Store;
 use dt_os::wait::{self, Interest};
 use dt_os::watch::Mounts;
 use dt_os::{descriptor, file, memory, process};
-use dt_service::{Command, Place, Status};
+use dt_service::{Command, Place};
 
 use crate::bonds;
 use crate::control::Control;
@@ -33,6 +32,7 @@ use crate::order::Bond;
 use crate::output::Output;
 use crate::paths::Watched;
 use crate::runtime::{Content, Presence, Request, World};
+use crate::strangers::Strangers;
 use crate::survivors::{self, Survivor, supervisor_of};
 use crate::table::{Identity, Table, Trouble};
 use crate::{control, runtime, upgrade};
@@ -135,51 +135,6 @@ pub struct Kernel {
     stopping: bool,
     /// What only the start has needed was given back.
     lean: bool,
-}
-
-/// Each `supervise` that somebody else has started, and where its status is.
-#[derive(Debug, Default)]
-struct Strangers {
-    /// Made when there is one to be watched.
-    herd: Option<Herd>,
-    ended: Vec<Pid>,
-    status: HashMap<Pid, PathBuf>,
-}
-
-impl Strangers {
-    fn watch(&mut self, survivor: Survivor, directory: &Path) -> io::Result<Pid> {
-        let status = Place::directory_of(directory)?.join("status");
-        let herd = match self.herd.take() {
-            Some(herd) => herd,
-            None => Herd::new()?,
-        };
-        let herd = self.herd.insert(herd);
-        herd.watch(survivor.pid, survivor.process)?;
-        self.status.insert(survivor.pid, status);
-        Ok(survivor.pid)
-    }
-
-    /// One that has ended. How it did so only its parent knows; but one that was
-    /// told to exit has said before that it has no process.
-    fn ended(&mut self) -> Option<(Pid, Ending)> {
-        let herd = self.herd.as_mut()?;
-        if self.ended.is_empty() {
-            self.ended = herd.ended();
-        }
-        let pid = self.ended.pop()?;
-        if self.ended.is_empty() && herd.is_empty() {
-            self.herd = None;
-        }
-        let status = self.status.remove(&pid).map(std::fs::read);
-        let status = status.and_then(|read| Status::decode(&read.ok()?).ok());
-        let told = status.is_some_and(|status| status.pid == 0);
-        let ending = if told {
-            Ending::Exited(0)
-        } else {
-            Ending::Killed(Signal::SIGKILL as i32)
-        };
-        Some((pid, ending))
-    }
 }
 
 impl Kernel {

@@ -9,7 +9,7 @@ mod tree;
 
 use std::fs;
 
-use dt_testkit::{Running, Suite, descendants_of_scratch, until};
+use dt_testkit::{Running, Suite, descendants_of_scratch, until, until_some};
 use tree::Tree;
 
 /// The tree's `svscan` is asked for something.
@@ -185,6 +185,69 @@ fn a_control_that_was_held_for_a_while_is_had_in_the_end() {
     assert_eq!(tree.said(), "");
 }
 
+/// `svscan sc` in a new pid namespace; none where there can be none.
+fn as_process_1(tree: &Tree) -> Option<Running> {
+    let namespace = || {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+        command
+    };
+    let tried = namespace().arg("true").status();
+    if !tried.is_ok_and(|status| status.success()) {
+        return None;
+    }
+    let mut command = namespace();
+    command
+        .current_dir(tree.scratch.path())
+        .env("PATH", tree.suite.path());
+    command.arg(tree.suite.program("svscan")).arg("sc");
+    Some(tree.run(command))
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let pids = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let pids = pids.unwrap_or_default();
+    let pids = pids.split_ascii_whitespace();
+    pids.map(|pid| pid.parse().unwrap()).collect()
+}
+
+/// What has lost its parent becomes its child, and it may be much that ends at once.
+#[test]
+fn as_process_1_it_reaps_a_thousand_orphans_that_end_at_once() {
+    const NAME: &str = "as_process_1_it_reaps_a_thousand_orphans_that_end_at_once";
+    const ORPHANS: usize = 1000;
+    if !ours() || dt_testkit::skipped_without_root(NAME) {
+        return;
+    }
+    let tree = Tree::new();
+    let gate = tree.scratch.join("gate");
+    dt_os::file::make_fifo(&gate, 0o600).unwrap();
+    let orphans = format!(
+        "i=0\nwhile [ $i -lt {ORPHANS} ]; do (read x < ../../gate &); i=$((i+1)); done
+exec sleep 1000"
+    );
+    tree.service("a", &orphans);
+    let Some(mut container) = as_process_1(&tree) else {
+        eprintln!("{NAME}: skipped, no new pid namespace can be made");
+        return;
+    };
+    let first = until_some("there is a first process", || {
+        <[u32; 1]>::try_from(children(container.pid())).ok()
+    })[0];
+    // The one that is no orphan is its supervise.
+    until("all have become its children", || {
+        children(first).len() == ORPHANS + 1
+    });
+    // One that opens the gate late waits for the next time.
+    until("all are reaped", || {
+        drop(dt_os::file::How::WRITE.open(&gate));
+        children(first).len() == 1
+    });
+    dt_testkit::signal(first, "TERM");
+    assert_eq!(container.wait(), 0);
+    assert_eq!(tree.said(), "");
+}
+
 /// As process 1 TERM does what it does to any other init.
 #[test]
 fn as_process_1_it_stops_in_order_when_told_to_end() {
@@ -195,31 +258,16 @@ fn as_process_1_it_stops_in_order_when_told_to_end() {
     let tree = Tree::new();
     tree.service_with_log("a", TALKATIVE);
     tree.service("b", "(sleep 0.01 &); echo $$ > pid; exec sleep 1000");
-    let mut unshare = std::process::Command::new("unshare");
-    unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
-    if !unshare
-        .arg("true")
-        .status()
-        .is_ok_and(|status| status.success())
-    {
+    let Some(mut container) = as_process_1(&tree) else {
         eprintln!("{NAME}: skipped, no new pid namespace can be made");
         return;
-    }
-    let mut command = {
-        let mut command = std::process::Command::new("unshare");
-        command
-            .current_dir(tree.scratch.path())
-            .env("PATH", tree.suite.path());
-        command
     };
-    command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
-    command.arg(tree.suite.program("svscan")).arg("sc");
-    let mut container: Running = tree.run(command);
     tree.until_logged("a", "up");
     until("b is up", || tree.scratch.join("sc/b/pid").exists());
-    let children = format!("/proc/{0}/task/{0}/children", container.pid());
-    let first = fs::read_to_string(children).unwrap();
-    dt_testkit::signal(first.trim().parse().unwrap(), "TERM");
+    let [first] = children(container.pid())[..] else {
+        panic!("no svscan in the container");
+    };
+    dt_testkit::signal(first, "TERM");
     assert_eq!(container.wait(), 0);
     assert!(tree.logged("a").ends_with("over\n"));
     assert_eq!(tree.said(), "");

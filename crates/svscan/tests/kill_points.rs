@@ -276,6 +276,19 @@ fn scenario(tree: &Tree, svscan: &mut Scanner, victim: Victim, context: &str) ->
     }
 }
 
+/// Whether the service's `supervise` is none of those killed, and gets what `svc` says.
+/// By `supervise/ok` alone that cannot be told: a child of a killed one, which has not
+/// become its program yet, has that open as well.
+fn listens(tree: &Tree, killed: &[u32]) -> bool {
+    let kept = tree.scratch.join("sc/b/supervise");
+    let record = fs::read(kept.join("record")).unwrap_or_default();
+    let begun = dt_service::Record::newest(&record).is_some_and(|(_, record)| {
+        let pid = record.supervise.pid;
+        !killed.contains(&pid) && tree.supervises("b") == [pid]
+    });
+    begun && dt_os::file::How::WRITE.open(kept.join("ok")).is_ok()
+}
+
 /// Gives whether there was a kill.
 fn kill_at(point: &Point) -> bool {
     let Point {
@@ -310,12 +323,10 @@ fn kill_at(point: &Point) -> bool {
             tree.supervises(half).len() == 1
         });
     }
-    // Whatever was wished before.
     until(&format!("{point:?}: it listens"), || {
-        dt_os::file::How::WRITE
-            .open(tree.scratch.join("sc/b/supervise/ok"))
-            .is_ok()
+        listens(&tree, &others)
     });
+    // Whatever was wished before.
     svc(&tree, "-u");
     let one = |what: &str| {
         until_some(&format!("{point:?}: {what}"), || {
