@@ -49,20 +49,25 @@ pub(crate) enum Look {
 /// How long a lock may still be held on behalf of one that has been killed.
 const HANDOVER: Duration = Duration::from_millis(200);
 
+/// The same where whoever has locked it is known to be dead: on a busy machine a
+/// child may not get to do anything for long.
+const LONGEST: Duration = Duration::from_secs(5);
+
 impl Home {
     /// Locks both; `EAGAIN` where another `supervise` has either.
     ///
     /// A child that one which was killed has just made has them too until it has
     /// closed its copies, which is the first that it does: it is given the time.
     pub(crate) fn take(place: &Place) -> io::Result<Self> {
-        let end = Moment::now().plus(HANDOVER);
+        let begun = Moment::now();
         loop {
-            match Self::take_now(place) {
-                Err(why) if dt_os::is_errno(&why, Errno::EAGAIN) && Moment::now() < end => {
-                    std::thread::sleep(HANDOVER / 10);
-                }
-                taken => return taken,
+            let taken = Self::take_now(place);
+            let busy = matches!(&taken, Err(why) if dt_os::is_errno(why, Errno::EAGAIN));
+            let waited = Moment::now().since(begun);
+            if !busy || (waited >= HANDOVER && (waited >= LONGEST || !is_left(place))) {
+                return taken;
             }
+            std::thread::sleep(HANDOVER / 10);
         }
     }
 
@@ -119,6 +124,12 @@ impl Home {
         self.lock = lock;
         Ok(control)
     }
+}
+
+/// Whether the lock is only held by a copy, as who has locked it has died.
+fn is_left(place: &Place) -> bool {
+    let lock = place.file("lock");
+    matches!(Holders::default().of(Path::new(&lock)), Holder::Nobody)
 }
 
 fn identity(file: &Metadata) -> (u64, u64) {

@@ -7,6 +7,7 @@ mod kit;
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::process::Command;
 
 use dt_testkit::{Suite, until};
 use kit::Service;
@@ -53,6 +54,28 @@ fn where_supervise_was_taken_away_no_other_begins_and_the_living_one_makes_it_an
     service.send("dx");
     assert_eq!(fourth.wait(), 0);
     assert_eq!(service.words("log").len(), 1, "started more than once");
+}
+
+/// A child of one that was killed had not got to close its copy in a fifth of a second,
+/// on a busy machine, and the next one gave up.
+#[test]
+fn a_copy_of_the_lock_of_a_dead_supervise_is_waited_for() {
+    if original() {
+        return;
+    }
+    let service = Service::new(RUN);
+    service.scratch.directory("d/supervise");
+    let holds = "exec 9>>d/supervise/lock; flock 9 || exit; sleep 0.6 </dev/null >&9 2>&9 &";
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", holds])
+        .current_dir(service.scratch.path());
+    assert!(shell.status().unwrap().success());
+    let mut running = service.start();
+    service.until_up();
+    service.send("dx");
+    assert_eq!(running.wait(), 0);
+    assert_eq!(service.errors(), "");
 }
 
 #[test]
