@@ -328,7 +328,11 @@ impl Scenario {
         let context = format!("{} {point:?}", self.name);
         let mut second = service.start();
         let _shows = Shows(&service, second.pid());
-        service.until_there();
+        // Nobody else: a child of the first that is not another program yet may hold the
+        // signs of it, and what is said to that is lost.
+        until(&context, || {
+            details(&service).is_some_and(|details| details.supervise == second.pid())
+        });
         if !self.told.is_empty() {
             until(&context, || runs(&service) > 0);
             service.send(self.told);

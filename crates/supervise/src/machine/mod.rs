@@ -326,7 +326,7 @@ impl Machine {
             Event::Beside(role, pid) => (self.beside(role, pid, at), Plan::NOTHING),
             Event::BesideFailed(role) => self.beside_failed(role, at, policy),
             Event::Died(pid, outcome) => self.died(pid, outcome, at, policy),
-            Event::Proven(pid) => self.proven(pid),
+            Event::Proven(pid) => self.proven(pid, at, policy),
             Event::Doubted(pid) => self.doubted(pid, at),
             Event::Upgrade => (self, Plan::NOTHING.then(Action::Probe)),
             Event::Probed => (self, Plan::NOTHING.then(Action::Replace)),
@@ -404,14 +404,15 @@ impl Machine {
         }
     }
 
-    fn proven(self, who: Pid) -> Next {
+    /// It is the service after all, and gets what it may not have got before.
+    fn proven(mut self, who: Pid, at: Moment, policy: &Policy) -> Next {
         match self.process {
             Process::Doubtful { pid, paused, .. } if pid == who => {
-                let process = Process::Running { pid, paused };
-                (
-                    Self { process, ..self },
-                    Plan::NOTHING.then(Action::Announce),
-                )
+                self.process = Process::Running { pid, paused };
+                let plan = Plan::NOTHING.then(Action::Announce);
+                let again = self.say_again(at, policy);
+                let plan = again.map_or(plan, |signal| plan.then(Action::Send(pid, signal)));
+                (self, plan)
             }
             Process::Doubtful { .. }
             | Process::Down

@@ -23,6 +23,12 @@ pub enum Fault {
     Rest,
     /// Of one that is silent nothing is known any more.
     Silence,
+    /// One that was killed and follows has forgotten how far the signals have come.
+    Signal,
+    /// Of several signals one is left out.
+    Order,
+    /// One that follows another knows of no early deaths.
+    Early,
 }
 
 impl Fault {
@@ -44,6 +50,11 @@ impl Fault {
             Self::Silence if before.says.by.is_some() && next.pressure.sent == u8::MAX => {
                 next.process = Process::Down;
             }
+            Self::Signal if event == Event::Boot => next.pressure.next = None,
+            Self::Order if event == Event::Due && (pressure.sent, next.pressure.sent) == (1, 2) => {
+                next.pressure.sent = 3;
+            }
+            Self::Early if event == Event::Boot => next.early = 0,
             _ => {}
         }
         next

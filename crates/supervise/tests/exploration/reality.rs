@@ -37,6 +37,12 @@ pub struct Reality {
     pub last_starts: [Option<Moment>; 2],
     /// What really has become of `start`.
     pub come: Come,
+    /// How many signals of a `down-signal` of several have really been sent.
+    pub told: u8,
+    /// How many times in a row it has really died early, where that counts, and from
+    /// when on it has not.
+    pub early: u8,
+    pub stable_at: Moment,
     /// What the next `supervise` finds.
     pub record: Record,
     pub more: Option<More>,
@@ -48,6 +54,7 @@ impl Hash for Reality {
         self.machine.hash(hasher);
         (self.alive, self.rest, self.role, self.beside).hash(hasher);
         (self.last_starts, self.come, self.record.service).hash(hasher);
+        (self.told, self.early, self.stable_at).hash(hasher);
     }
 }
 
@@ -130,14 +137,26 @@ impl Reality {
             beside: [None; 2],
             last_starts: [None; 2],
             come: Come::Down,
+            told: 0,
+            early: 0,
+            stable_at: EPOCH,
             record: NO_RECORD,
             more: None,
         }
     }
 
+    /// Whether the delay grows with early deaths.
+    pub fn grows(&self) -> bool {
+        self.policy.delay_max > self.policy.delay && !self.policy.stable_after.is_zero()
+    }
+
     /// A death is a fact before anybody hears of it.
-    fn dies(&mut self, how: Outcome) {
+    fn dies(&mut self, how: Outcome, at: Moment) {
         self.alive = None;
+        if self.grows() && self.role == Role::Run {
+            let early = at < self.stable_at;
+            self.early = if early { self.early + 1 } else { 0 };
+        }
         self.rest = self.role == Role::Run && self.policy.rest != Rest::Ignored;
         let given_up = self.policy.fails_on_100 && how == Outcome::Exited(100);
         self.come = match (self.role, how) {
@@ -165,10 +184,11 @@ impl Reality {
 
     /// The same, where supervise may be killed.
     pub fn go(mut self, event: Event, at: Moment, mut world: World) -> End {
-        if let Event::Died(pid, how) = event
-            && self.alive == Some(pid)
+        let dies = matches!(event, Event::Died(pid, _) if self.alive == Some(pid));
+        if let Event::Died(_, how) = event
+            && dies
         {
-            self.dies(how);
+            self.dies(how, at);
         }
         if event == Event::Stirred && world.kind {
             self.rest = false;
@@ -187,6 +207,14 @@ impl Reality {
             let before = self.machine;
             (self.machine, actions) = before.step(event, at, &policy);
             self.machine = self.fault.spoilt(&before, event, self.machine);
+            if self.machine.pressure.sent == 0 {
+                self.told = 0;
+            }
+            let heard_of = matches!(event, Event::Died(..)) && !dies;
+            if heard_of && (doubtful || at >= self.stable_at) {
+                // Nobody knows when that was.
+                self.early = self.machine.early;
+            }
             if world.killed() {
                 return End::Killed(self);
             }
@@ -219,7 +247,8 @@ impl Reality {
                     | Action::Probe => {}
                     // As a kill without one, but that the next begins at once.
                     Action::Replace => return End::Killed(self),
-                    Action::Send(to, _) => {
+                    Action::Send(to, signal) => {
+                        self.tell(signal);
                         let alive = [self.alive, self.beside[0], self.beside[1]];
                         assert!(
                             alive.contains(&Some(to)),
@@ -259,6 +288,19 @@ impl Reality {
         }
         self.check(at);
         End::On(self)
+    }
+
+    /// Of several signals each comes once the one before it has, whoever was killed.
+    fn tell(&mut self, signal: Signal) {
+        let steps = self.policy.down.steps();
+        let place = steps.iter().position(|step| step.signal == signal);
+        let Some(place) = place.filter(|_| steps.len() > 1) else {
+            return;
+        };
+        assert!(place <= usize::from(self.told), "a signal is left out");
+        if place == usize::from(self.told) {
+            self.told += 1;
+        }
     }
 
     /// What more is on record of `machine`.
@@ -331,12 +373,25 @@ impl Reality {
             Role::Finish => self.come,
             _ => Come::Up,
         };
+        let spacing = match role {
+            Role::Run => self.policy.spacing(self.machine.early),
+            _ => PACE,
+        };
         if let Some(place) = place {
-            self.last_starts[place] = Some(at);
+            // As if it had been later, where the next one has to be.
+            let later = if role == Role::Run && self.grows() {
+                self.policy.spacing(self.early).saturating_sub(PACE)
+            } else {
+                Duration::ZERO
+            };
+            self.last_starts[place] = Some(at.plus(later));
+        }
+        if role == Role::Run && self.grows() {
+            self.stable_at = at.plus(self.policy.stable_after);
         }
         self.alive = Some(OURS);
         self.role = role;
-        let started = takeover::started(SERVICE, at, PACE);
+        let started = takeover::started(SERVICE, at, spacing);
         let (begun, _) = self.machine.step(Event::Started(OURS), at, &self.policy);
         self.more = self.more.map(|more| takeover::more_started(more, &begun));
         self.record = Record {
@@ -396,6 +451,7 @@ impl Reality {
                 assert!(self.record.leaving && self.alive.is_none(), "{killed:?}");
                 assert!(!self.rest, "{killed:?}");
                 self.last_starts = [None; 2];
+                self.early = 0;
                 self.check_come();
                 self.come = Come::Down;
                 // With nobody to take an interest in them.
@@ -451,7 +507,14 @@ impl Reality {
                 let soon = until.is_some_and(|until| until.since(at) <= Duration::from_secs(10));
                 assert!(soon, "too long a wait");
             }
-            Process::Running { pid, .. } => assert_eq!(self.alive, Some(pid), "a ghost"),
+            Process::Running { pid, .. } => {
+                assert_eq!(self.alive, Some(pid), "a ghost");
+                let (sent, all) = (machine.pressure.sent, self.policy.down.steps().len());
+                let on_the_way = sent > 0 && usize::from(sent) < all;
+                if on_the_way && machine.role == Role::Run && self.policy.kill_after.is_none() {
+                    assert!(machine.pressure.next.is_some(), "a signal never comes");
+                }
+            }
             Process::Doubtful { pid, until, .. } => {
                 assert_eq!(
                     machine.deadline_of_process(),
@@ -476,7 +539,17 @@ impl Reality {
             *look = look.map(shift);
         }
         let machine = &mut self.machine;
-        machine.stable_at = EPOCH;
+        if self.policy.stable_after.is_zero() || self.policy.delay_max <= self.policy.delay {
+            machine.stable_at = EPOCH;
+        } else {
+            let lives = matches!(
+                machine.process,
+                Process::Running { .. } | Process::Doubtful { .. }
+            );
+            let if_it_lives = |moment| if lives { shift(moment) } else { EPOCH };
+            machine.stable_at = if_it_lives(machine.stable_at);
+            self.stable_at = if_it_lives(self.stable_at);
+        }
         machine.counted_from = if machine.starts == 0 {
             EPOCH
         } else {
@@ -497,7 +570,8 @@ impl Reality {
         // Older than the pace is all the same.
         self.last_starts = self.last_starts.map(|last| {
             let last = last.filter(|last| at.since(*last) < PACE)?;
-            Some(Moment::at(EPOCH.since(Moment::at(at.since(last)))))
+            let before = EPOCH.since(Moment::at(at.since(last)));
+            Some(Moment::at(before).plus(last.since(at)))
         });
         self.recorded()
     }

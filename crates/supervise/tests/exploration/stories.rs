@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dt_os::signals::Signal;
 use dt_service::{Command, Want};
-use supervise::machine::{Action, Event, Machine, Policy};
+use supervise::machine::{Action, Event, Machine, Policy, Process};
 
 use super::machine::{DONE, OURS};
 use super::reality::{EPOCH, Reality};
@@ -241,4 +241,30 @@ fn a_down_signal_sent_again_after_a_kill_leaves_its_time_before_the_next() {
     let (machine, _) = step(machine, Event::Due, 102);
     let (machine, sent) = step(machine, Event::Boot, 200);
     assert_eq!((sent, machine.deadline()), (vec![Signal::SIGINT], None));
+}
+
+/// Nobody sent it, as it might have gone to anybody, and then nobody remembered.
+#[test]
+fn a_down_signal_that_was_not_sent_is_sent_to_one_that_was_in_doubt() {
+    let policy = Policy {
+        plain: false,
+        ..Policy::PLAIN
+    };
+    let begun = Reality::with(Want::Up, policy).settle(Event::Boot, EPOCH, true);
+    let told = begun.unwrap().machine;
+    let (told, _) = told.step(Event::Control(Command::Down), EPOCH, &policy);
+    let doubtful = Machine {
+        process: Process::Doubtful {
+            pid: OURS,
+            paused: false,
+            until: EPOCH,
+        },
+        ..told
+    };
+    let (doubtful, actions) = doubtful.step(Event::Boot, EPOCH, &policy);
+    let sends = |action: &Option<Action>| matches!(action, Some(Action::Send(..)));
+    assert!(!actions.iter().any(sends), "it may be anybody");
+    let (_, actions) = doubtful.step(Event::Proven(OURS), EPOCH, &policy);
+    let sent = Some(Action::Send(OURS, Signal::SIGTERM));
+    assert!(actions.contains(&sent), "{actions:?}");
 }

@@ -114,6 +114,10 @@ impl Reality {
         {
             *until = set(*until);
         }
+        if self.grows() {
+            self.machine.stable_at = set(self.machine.stable_at);
+            self.stable_at = set(self.stable_at);
+        }
         for last in &mut self.last_starts {
             let free = last.map(|last| set(last.plus(PACE)));
             let free = free.filter(|free| *free > EPOCH);
@@ -141,6 +145,12 @@ impl Reality {
             } else {
                 EPOCH
             };
+        }
+        // From here on the delay is the longest.
+        let longest = (0..u8::MAX).find(|early| policy.spacing(*early) == policy.delay_max);
+        if let Some(longest) = longest {
+            machine.early = machine.early.min(longest);
+            self.early = self.early.min(longest);
         }
         if machine.cause != details::Reason::None {
             machine.cause = details::Reason::Permanent;

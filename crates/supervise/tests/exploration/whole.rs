@@ -10,7 +10,8 @@ use std::time::Duration;
 use dt_os::clock::Moment;
 use dt_service::Want;
 use dt_settings::Letters;
-use supervise::machine::{Event, Needs, Policy, Rest};
+use dt_settings::value::down_signals;
+use supervise::machine::{Event, Needs, PACE, Policy, Rest};
 
 use super::fault::Fault;
 use super::machine::{FINISHING, FULL, LIMITED, SPEAKING, hooked};
@@ -125,6 +126,38 @@ fn nor_with_one_of_them_or_without_run() {
     });
 }
 
+/// Those that nothing else sends, so that each is known by its number.
+fn with_signals(kill_after: Option<Duration>) -> Policy {
+    Policy {
+        down: down_signals(b"HUP 3s INT 2s ALRM 1s WINCH").unwrap(),
+        kill_after,
+        ..ONLY_RUN
+    }
+}
+
+#[test]
+fn nor_with_several_signals_to_end_it() {
+    explore(with_signals(None));
+    explore(with_signals(Some(STEPS[1])));
+}
+
+/// Two doublings; a service counts as stable before the longest delay is over, or after.
+fn with_growing_delay(stable_after: Duration) -> Policy {
+    Policy {
+        delay_max: 4 * PACE,
+        jitter: u8::MAX,
+        stable_after,
+        ..ONLY_RUN
+    }
+}
+
+#[test]
+fn nor_with_a_delay_that_grows() {
+    for stable_after in [PACE / 2, 3 * PACE, Duration::from_mins(1)] {
+        explore(with_growing_delay(stable_after));
+    }
+}
+
 /// What is wrong only somewhere far away is found too.
 #[test]
 fn a_machine_that_breaks_a_promise_is_found() {
@@ -139,6 +172,13 @@ fn a_machine_that_breaks_a_promise_is_found() {
         (Fault::Limit, LIMITED, "waits for what is not wanted"),
         (Fault::Rest, rest, "what is left is forgotten"),
         (Fault::Silence, SPEAKING, "wanted up and forgotten"),
+        (Fault::Signal, with_signals(None), "a signal never comes"),
+        (Fault::Order, with_signals(None), "a signal is left out"),
+        (
+            Fault::Early,
+            with_growing_delay(Duration::from_mins(1)),
+            "after a start",
+        ),
     ];
     for (fault, policy, promise) in cases {
         let found = catch_unwind(|| Exploration { policy, fault }.without_lengths());
