@@ -29,7 +29,9 @@
 mod bonds;
 mod control;
 mod essential;
+mod held;
 mod keep;
+mod launch;
 pub mod machine;
 pub mod order;
 pub mod output;

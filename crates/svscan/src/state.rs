@@ -14,9 +14,9 @@ use std::time::{Duration, SystemTime};
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
 
+use crate::held::Held;
 use crate::machine::{Half, Process, Reason, Service, Stage, Wait};
 use crate::table::{Identity, Table};
-use crate::world::Held;
 
 /// Of the layout. A program goes on only with its own.
 pub const VERSION: u32 = 1;

@@ -21,10 +21,10 @@ use dt_os::process::{Ending, Pid};
 use dt_os::{descriptor, process, startup, store};
 
 use crate::control::Control;
+use crate::held::{Held, Pipe};
 use crate::machine::{Half, Process};
 use crate::state;
 use crate::table::Table;
-use crate::world::{Held, Pipe};
 
 /// The number of the descriptor with the state, in the environment; `?` where
 /// only the version of the state is asked for.

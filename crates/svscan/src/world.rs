@@ -4,29 +4,28 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{Metadata, ReadDir};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use dt_cli::{Exit, Message};
 use dt_os::Errno;
 use dt_os::clock::Moment;
-use dt_os::exec::Image;
 use dt_os::file::How;
 use dt_os::holders::{Holder, Holders};
 use dt_os::pidfd::PidFd;
-use dt_os::process::{ChildSignal, Ending, Launch, Pid};
+use dt_os::process::{Ending, Pid};
 use dt_os::signals::{Signal, SignalPipe};
-use dt_os::store::Store;
 use dt_os::wait::{self, Interest};
 use dt_os::watch::Mounts;
-use dt_os::{descriptor, file, memory, process};
+use dt_os::{descriptor, memory, process};
 use dt_service::{Command, Place};
 
 use crate::bonds;
 use crate::control::Control;
 use crate::essential::Essentials;
-use crate::keep::{self, Keep};
+use crate::held::{Held, Pipe};
+use crate::launch::{directory_of, launch, supervise};
 use crate::machine::{Half, Logs, PERIOD, Words};
 use crate::order::Bond;
 use crate::output::Output;
@@ -36,76 +35,6 @@ use crate::strangers::Strangers;
 use crate::survivors::{self, Survivor, supervisor_of};
 use crate::table::{Identity, Table, Trouble};
 use crate::{control, runtime, upgrade};
-
-const STANDARD_INPUT: RawFd = 0;
-const STANDARD_OUTPUT: RawFd = 1;
-
-/// The pipe from a service to its log. Both ends stay open here as long as the
-/// service has its entry: so neither side sees the other's end, and what is in
-/// the pipe outlives both.
-#[derive(Debug)]
-pub struct Pipe {
-    /// Where `writing` does not read as well.
-    pub(crate) reading: Option<OwnedFd>,
-    pub(crate) writing: OwnedFd,
-}
-
-/// What we hold for the processes of a service.
-#[derive(Debug, Default)]
-pub struct Held {
-    /// Where there is a log.
-    pub(crate) pipe: Option<Pipe>,
-    main: Keep,
-    log: Keep,
-}
-
-impl Held {
-    /// With this pipe, and nothing else yet.
-    pub(crate) fn of(pipe: Option<Pipe>) -> Self {
-        Self {
-            pipe,
-            ..Self::default()
-        }
-    }
-
-    /// The same, but for the pipe.
-    fn with_another(&self, pipe: Pipe) -> Self {
-        Self {
-            pipe: Some(pipe),
-            main: self.main.clone(),
-            log: self.log.clone(),
-        }
-    }
-
-    /// What is kept for a half.
-    pub(crate) const fn keep(&self, half: Half) -> &Keep {
-        match half {
-            Half::Main => &self.main,
-            Half::Log => &self.log,
-        }
-    }
-}
-
-impl Pipe {
-    /// Of both ends. One descriptor is enough where it is both, and half as many
-    /// services would fit with two.
-    pub(crate) fn of((reading, writing): survivors::Ends) -> Self {
-        let both = descriptor::is_both_ends(&writing).unwrap_or(false);
-        Self {
-            reading: (!both).then_some(reading),
-            writing,
-        }
-    }
-
-    /// What the log reads from. It must not write as well, or it would wait for an
-    /// end that it holds off itself.
-    fn reading(&self) -> io::Result<OwnedFd> {
-        match &self.reading {
-            Some(reading) => descriptor::duplicate(reading),
-            None => descriptor::reading_end(&self.writing),
-        }
-    }
-}
 
 /// The kernel.
 ///
@@ -548,60 +477,6 @@ fn endings() -> [Option<SignalPipe>; 2] {
         let asked = first || (signal == Signal::SIGTERM && crate::is_encore());
         asked.then(|| SignalPipe::watch_only(signal).ok()).flatten()
     })
-}
-
-/// Starts `supervise`.
-fn launch(half: Half, name: &OsStr, held: &Held) -> io::Result<Pid> {
-    let store = held.keep(half).made_for(&directory_of(half, name));
-    let held = held.pipe.as_ref();
-    let (argument, suffix, directory) = match half {
-        Half::Main => (name, "", None),
-        Half::Log => (OsStr::new("log"), "/log", Some(file::c_name(name)?)),
-    };
-    let reading = held.filter(|_| half == Half::Log).map(Pipe::reading);
-    let reading = reading.transpose()?;
-    let descriptors = match (held, &reading) {
-        (Some(_), Some(reading)) => Some((reading.as_fd(), STANDARD_INPUT)),
-        (Some(pipe), None) => Some((pipe.writing.as_fd(), STANDARD_OUTPUT)),
-        (None, _) => None,
-    };
-    let excuse = |what: &str, suffix: &str| {
-        let pieces = ["unable to ".as_ref(), what.as_ref(), name, suffix.as_ref()];
-        Message::new("svscan", "warning").pieces(&pieces).excuse()
-    };
-    let image = supervise(argument, store)?;
-    let launch = Launch {
-        image: &image,
-        descriptors: descriptors.as_slice(),
-        directory: directory.as_ref(),
-        child_signal: ChildSignal::Inherited,
-        descriptor_excuse: &excuse("set up descriptors for ", suffix),
-        directory_excuse: &excuse("switch to ", ""),
-        exec_excuse: &excuse("start supervise ", suffix),
-    };
-    keep::with(store, || launch.start())
-}
-
-/// `supervise ARGUMENT`, found along our own `PATH`.
-fn supervise(argument: &OsStr, store: Option<&Store>) -> io::Result<Image> {
-    let mut environment = upgrade::environment();
-    if let Some(store) = store {
-        environment.push(keep::entry(store)?);
-    }
-    let path = dt_chain::inherited_path();
-    Image::searched(
-        &["supervise".as_ref(), argument],
-        path.as_deref(),
-        &environment,
-    )
-}
-
-/// Where a half's `supervise` works.
-fn directory_of(half: Half, name: &OsStr) -> PathBuf {
-    match half {
-        Half::Main => PathBuf::from(name),
-        Half::Log => Path::new(name).join("log"),
-    }
 }
 
 fn identity(found: &Metadata) -> Identity {

@@ -234,14 +234,20 @@ exec sleep 1000"
     let first = until_some("there is a first process", || {
         <[u32; 1]>::try_from(children(container.pid())).ok()
     })[0];
-    // The one that is no orphan is its supervise.
-    until("all have become its children", || {
-        children(first).len() == ORPHANS + 1
+    // As long as there is a supervise they are its children: those, and the service.
+    let supervise = until_some("there is a supervise", || children(first).first().copied());
+    until("all have lost their parent", || {
+        children(supervise).len() == ORPHANS + 1
+    });
+    dt_testkit::signal(supervise, "KILL");
+    // Those that are no orphans are the service and its next supervise.
+    until("all have become children of process 1", || {
+        children(first).len() == ORPHANS + 2
     });
     // One that opens the gate late waits for the next time.
     until("all are reaped", || {
         drop(dt_os::file::How::WRITE.open(&gate));
-        children(first).len() == 1
+        children(first).len() == 2
     });
     dt_testkit::signal(first, "TERM");
     assert_eq!(container.wait(), 0);
