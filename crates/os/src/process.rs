@@ -209,7 +209,7 @@ fn set_default(signal: Signal) {
 }
 
 /// A child that waits to be let go. Where this is dropped instead, the child
-/// exits.
+/// exits, unless it is to [go on](Birth::orphaned).
 #[derive(Debug)]
 pub struct Gated {
     child: Pid,
@@ -226,10 +226,16 @@ impl Gated {
         self.child
     }
 
-    /// Lets it go; it becomes the program under the same process id.
+    /// Lets it go; it becomes the program under the same process id. Where that fails
+    /// there is no child any more: one that saw the gate end could take itself for
+    /// an orphan, and go on.
     pub fn open(self) -> io::Result<Pid> {
-        crate::descriptor::write_all(&self.gate, &[1])?;
-        Ok(self.child)
+        let opened = crate::descriptor::write_all(&self.gate, &[1]);
+        if opened.is_err() {
+            let _ = nix::sys::signal::kill(self.child, Signal::SIGKILL);
+            let _ = crate::descriptor::again(|| nix::sys::wait::waitpid(self.child, None));
+        }
+        opened.map(|()| self.child)
     }
 }
 
@@ -442,6 +448,26 @@ mod tests {
         assert!(!is_child(pid));
         let pid = launch(&image).start_gated(&[]).unwrap().open().unwrap();
         assert_eq!(wait_for(pid).unwrap(), Ending::Exited(3));
+    }
+
+    /// It took itself for an orphan and went on, beside the one that was started in its
+    /// place.
+    #[test]
+    fn a_child_that_could_not_be_let_go_is_gone() {
+        let image = Image::named("/bin/sh", &["sh", "-c", "exec sleep 1000"], &[]).unwrap();
+        let file = File::open("/").unwrap();
+        let birth = Birth {
+            orphaned: Some((&file, |_| true)),
+            ..Birth::default()
+        };
+        let mut gated = launch(&image).start_gated_as(&birth).unwrap();
+        let pid = gated.pid();
+        // Nothing can be written there.
+        let unusable = File::open("/dev/null").unwrap().into();
+        let gate = std::mem::replace(&mut gated.gate, unusable);
+        assert!(gated.open().is_err());
+        assert!(!is_child(pid), "it has not been reaped");
+        drop(gate);
     }
 
     #[test]
