@@ -92,6 +92,9 @@ fn a_score_is_for_those_who_supervise_and_for_nothing_that_they_start() {
     let first = start_with(&tree, SCORE);
     check(&tree, &first, &old);
 
+    // Until then the process in the status may be `start`'s.
+    let checked = tree.scratch.join("sc/a/check.score");
+    until("run is there to be checked", || checked.is_file());
     // Killed, and become another: what follows starts from the same place.
     let before = tree.service_of("a");
     signal(tree.one("a"), "KILL");
