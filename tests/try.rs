@@ -5,22 +5,15 @@
     reason = "a test that cannot go on panics with the reason"
 )]
 
-#[allow(
-    dead_code,
-    clippy::allow_attributes,
-    reason = "shared; each test uses its part"
-)]
-mod common;
-
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
 use dt_testkit::{
-    Outcome, Running, Scratch, descendants_of_scratch, get, is_root, until, until_some,
+    Outcome, Port, Running, Scratch, descendants_of_scratch, get, is_root, until, until_some,
 };
 
 const FRONT: &str = env!("CARGO_BIN_EXE_daemontools");
@@ -29,7 +22,7 @@ const FRONT: &str = env!("CARGO_BIN_EXE_daemontools");
 struct Trial {
     scratch: Scratch,
     place: PathBuf,
-    address: SocketAddr,
+    port: Port,
     running: Running,
 }
 
@@ -43,10 +36,10 @@ impl Trial {
         scratch.directory("above");
         scratch.mode("above", 0o777);
         let place = scratch.join("above/a place");
-        let address = common::free_address();
+        let port = Port::free();
         let mut command = Command::new(program);
         command
-            .args(["try", "--port", &address.port().to_string(), "--directory"])
+            .args(["try", "--port", &number(&port), "--directory"])
             .arg(&place)
             .current_dir(scratch.path())
             .stdout(File::create(scratch.join("said")).unwrap())
@@ -58,7 +51,7 @@ impl Trial {
         let mut trial = Self {
             scratch,
             place,
-            address,
+            port,
             running,
         };
         until("it says what can be done", || {
@@ -78,7 +71,7 @@ impl Trial {
     }
 
     fn answering(&self) -> Option<String> {
-        let page = get(self.address, "/").ok()?;
+        let page = get(self.port.address, "/").ok()?;
         let (process, _request) = page.split_once(',')?;
         Some(process.to_owned())
     }
@@ -109,13 +102,18 @@ impl Trial {
     }
 }
 
+/// As it is given on the command line.
+fn number(port: &Port) -> String {
+    port.address.port().to_string()
+}
+
 fn walk_through(account: Option<u32>) {
     let mut trial = Trial::start(account);
     let first = until_some("the service answers", || trial.answering());
     let state = trial.do_as_told("look at it and at its log");
     assert_eq!(state.matches(": up (pid ").count(), 2, "{state}");
 
-    get(trial.address, "/crash").unwrap();
+    get(trial.port.address, "/crash").unwrap();
     let is_another = |process: &String| *process != first;
     until_some("another process answers", || {
         trial.answering().filter(is_another)
@@ -195,12 +193,14 @@ fn the_death_of_svscan_is_told_and_the_end() {
 #[test]
 fn a_port_that_is_taken_is_an_error_and_nothing_is_made() {
     let scratch = Scratch::new();
-    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = taken.local_addr().unwrap().port();
-    let words = ["try", "--directory", "x", "--port", &port.to_string()];
+    let port = Port::free();
+    let _taken = TcpListener::bind(port.address).unwrap();
+    let words = ["try", "--directory", "x", "--port", &number(&port)];
     let outcome = Outcome::of(Command::new(FRONT).args(words).current_dir(scratch.path()));
-    let want =
-        format!("daemontools: fatal: unable to listen at 127.0.0.1:{port}: address already used\n");
+    let want = format!(
+        "daemontools: fatal: unable to listen at {}: address already used\n",
+        port.address
+    );
     assert_eq!(outcome, Outcome::fails(111, want));
     assert_eq!(scratch.names("."), [""; 0]);
 }
@@ -226,8 +226,8 @@ fn a_service_that_cannot_start_is_named_with_its_last_words() {
     scratch.directory("above");
     // Nobody is not let in, neither to the service nor to its log.
     scratch.mode("above", 0o700);
-    let port = common::free_address().port().to_string();
-    let words = ["try", "--directory", "above/x", "--port", &port];
+    let port = Port::free();
+    let words = ["try", "--directory", "above/x", "--port", &number(&port)];
     let outcome = Outcome::of(Command::new(FRONT).args(words).current_dir(scratch.path()));
     let said = String::from_utf8(outcome.stderr).unwrap();
     assert_eq!(outcome.code, 111, "{said}");

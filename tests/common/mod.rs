@@ -1,11 +1,11 @@
 //! The example service in a scratch directory that mirrors the real places.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use dt_testkit::{Outcome, Running, Scratch, Suite, get, is_root, until, until_some};
+use dt_testkit::{Outcome, Port, Running, Scratch, Suite, get, is_root, until, until_some};
 
 /// Programs that run as somebody else, who may not be let into the directory that
 /// they were built in; so they are copied.
@@ -16,15 +16,18 @@ pub struct Site {
     pub scratch: Scratch,
     pub suite: Suite,
     pub address: SocketAddr,
+    _port: Port,
 }
 
 impl Site {
     /// Nothing but the scratch directory and an address to listen at.
     pub fn bare(suite: Suite) -> Self {
+        let port = Port::free();
         Self {
             scratch: Scratch::new(),
             suite,
-            address: free_address(),
+            address: port.address,
+            _port: port,
         }
     }
 
@@ -183,12 +186,4 @@ pub fn without_numbers(text: &str) -> String {
         }
     }
     result
-}
-
-/// An address that nobody listens at.
-pub fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
 }

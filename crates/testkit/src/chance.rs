@@ -8,11 +8,15 @@ impl Chance {
     /// By `DAEMONTOOLS_SEED`, or others each time; says for `test` which.
     #[must_use]
     pub fn of_test(test: &str) -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let by_time = u64::from(now.unwrap().subsec_nanos()) | 1;
-        let seed = number("DAEMONTOOLS_SEED").unwrap_or(by_time);
+        let seed = number("DAEMONTOOLS_SEED").unwrap_or(Self::by_time().0);
         eprintln!("{test}: DAEMONTOOLS_SEED={seed}");
         Self(seed)
+    }
+
+    /// Others each time, for what a failure need not repeat.
+    pub(crate) fn by_time() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Self(u64::from(now.unwrap().subsec_nanos()) | 1)
     }
 
     /// The next, from 0 to below `limit`.

@@ -19,7 +19,7 @@ mod suite;
 
 pub use accounts::{by_an_ordinary_user, with_system_files};
 pub use chance::{Chance, number};
-pub use http::get;
+pub use http::{Port, get};
 pub use outcome::{Outcome, show};
 pub use pipe::{Piped, filled_pipe};
 pub use process::{Running, descendants_of_scratch, signal};
