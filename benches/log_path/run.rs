@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -30,9 +31,10 @@ pub fn take_lock(place: &Path) -> std::io::Result<()> {
 impl Case {
     /// Runs the program of `directory` on `input`, in a fresh directory.
     ///
-    /// Multilog reads from a pipe, as it does in service; what fills the pipe is
-    /// this process and does not count. The filters read the file itself and
-    /// write to /dev/null: the disk is not what is measured.
+    /// Multilog reads from a pipe, as it does in service, and what fills the pipe
+    /// writes into it, as services do; that is this process and does not count. The
+    /// filters read the file itself and write to /dev/null: the disk is not what is
+    /// measured.
     ///
     /// Where the log directory's `lock` is `taken` by something else, ours reads
     /// without a record, and a kill would lose lines.
@@ -76,7 +78,7 @@ impl Case {
         let mut child = command.spawn()?;
         if let Some(mut pipe) = child.stdin.take() {
             // A program that ends before it has read all says so by its exit code.
-            let _ = std::io::copy(&mut file, &mut pipe);
+            let _ = write_all_of(&mut file, &mut pipe);
         }
         let (ending, usage) = wait_with_usage(Pid::from_raw(child.id().try_into()?))?;
         let wall = start.elapsed();
@@ -87,5 +89,21 @@ impl Case {
             cpu: usage.user + usage.system,
             wall,
         })
+    }
+}
+
+/// As much as cat(1) writes at once.
+const WRITTEN: usize = 128 << 10;
+
+/// Not [`std::io::copy`], which hands the file's own pages to the pipe: no service
+/// does that, and what is in them is in no cache.
+fn write_all_of(file: &mut File, pipe: &mut impl Write) -> std::io::Result<()> {
+    let mut block = vec![0; WRITTEN];
+    loop {
+        let count = file.read(&mut block)?;
+        let Some(read) = block.get(..count).filter(|read| !read.is_empty()) else {
+            return Ok(());
+        };
+        pipe.write_all(read)?;
     }
 }

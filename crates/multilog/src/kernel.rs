@@ -67,9 +67,9 @@ impl Kernel {
         Ok(self.tap.insert(tap))
     }
 
-    /// Has standard input, and what it is looked into with, hold so much.
-    fn set_capacity(&mut self, bytes: usize) -> io::Result<()> {
-        self.tap()?.set_capacity(bytes)?;
+    /// Has standard input hold so much, and what it is looked into with `most`.
+    fn set_capacity(&mut self, bytes: usize, most: usize) -> io::Result<()> {
+        self.tap()?.set_capacity(most)?;
         flow::set_capacity(descriptor::stdin(), bytes)
     }
 
@@ -268,7 +268,12 @@ impl World for Kernel {
         let Ok(now) = flow::capacity(descriptor::stdin()) else {
             return;
         };
-        if now < most && self.set_capacity(most).is_ok() {
+        // A predecessor that was killed may have widened it.
+        let wide = [2 * most, most].map(|bytes| bytes.max(now));
+        if wide
+            .iter()
+            .any(|wide| self.set_capacity(*wide, most).is_ok())
+        {
             self.narrow = Some(now);
         }
     }
@@ -276,7 +281,7 @@ impl World for Kernel {
     fn narrow(&mut self) {
         if let Some(before) = self.narrow {
             // With more than that in it, the pipe stays as it is.
-            let done = self.set_capacity(before);
+            let done = self.set_capacity(before, before);
             self.narrow = done.err().map(|_| before);
         }
     }

@@ -122,8 +122,9 @@ pub trait World {
     fn can_look(&mut self) -> io::Result<()>;
     /// Copies the beginning of the input, a pipe, and leaves it there; 0 is the end.
     fn look(&mut self, into: &mut [u8]) -> io::Result<usize>;
-    /// Has the pipe hold up to `most` bytes, so that as many can be looked at. It
-    /// changes nothing else, and may not work.
+    /// Has up to `most` bytes looked at in one go, and the pipe hold twice that: who
+    /// fills it does so with one half while we deal with the other, and neither
+    /// waits for the pipe's lock. It changes nothing else, and may not work.
     fn widen(&mut self, most: usize);
     /// Undoes that, if it can be undone now.
     fn narrow(&mut self);
