@@ -20,10 +20,6 @@ use crate::session::{LEAD, Session, Stop};
 use crate::stamp::Stamp;
 use crate::world::World;
 
-/// How much text is looked at in one go. Stamps make a block of short lines many
-/// times longer; it is then done in several pieces.
-const TEXT: NonZeroUsize = NonZeroUsize::new(96 << 10).unwrap();
-
 /// Bytes on their way from the block to the log directories, lines stamped.
 #[derive(Debug)]
 pub struct Lines {
@@ -37,10 +33,11 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// With nothing held.
-    pub fn new() -> io::Result<Self> {
+    /// With nothing held, and room for so much text at once. Stamps make a block of
+    /// short lines many times longer; it is then done in several pieces.
+    pub fn new(room: NonZeroUsize) -> io::Result<Self> {
         Ok(Self {
-            text: Buffer::new(TEXT)?,
+            text: Buffer::new(room)?,
             filled: 0,
             midst: false,
             fresh: true,
@@ -376,6 +373,8 @@ fn status<W: World>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TEXT: NonZeroUsize = NonZeroUsize::new(96 << 10).unwrap();
     use crate::stamp::Form;
 
     #[test]
@@ -391,7 +390,7 @@ mod tests {
                 .flat_map(|line| [stamp.bytes(), line].concat())
                 .collect();
             for cut in 1..200 {
-                let mut lines = Lines::new().unwrap();
+                let mut lines = Lines::new(TEXT).unwrap();
                 for piece in input.chunks(cut) {
                     assert_eq!(lines.fill_stamped(piece, &stamp), piece.len());
                 }

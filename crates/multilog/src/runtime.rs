@@ -27,10 +27,18 @@ const PIPE: usize = 1 << 16;
 /// whoever fills it is then woken less often, and so are we.
 const FLOOD: u8 = 4;
 
-const ROOM: NonZeroUsize = NonZeroUsize::new(LEAD + BLOCK).unwrap();
+/// Room for input, and for that input with stamps on lines of ordinary length. File
+/// systems that have pages of several sizes take large ones for large pieces.
+const ROOM: [NonZeroUsize; 2] = [
+    NonZeroUsize::new(LEAD + BLOCK).unwrap(),
+    NonZeroUsize::new(384 << 10).unwrap(),
+];
 
 /// Where there is not so much, as under a `softlimit -d 400000`, less does.
-const LITTLE_ROOM: NonZeroUsize = NonZeroUsize::new(LEAD + PIPE).unwrap();
+const LITTLE_ROOM: [NonZeroUsize; 2] = [
+    NonZeroUsize::new(LEAD + PIPE).unwrap(),
+    NonZeroUsize::new(96 << 10).unwrap(),
+];
 
 /// What is taken at once and is more than this leaves memory behind that is
 /// given back once nothing has come for [`LULL`]; and more is likely to be there
@@ -66,7 +74,7 @@ pub struct Start<F> {
 
 /// The block that input goes into, and where lines are made.
 fn memory() -> io::Result<(Buffer, Lines)> {
-    let with = |room| Ok((Buffer::new(room)?, Lines::new()?));
+    let with = |[input, text]: [NonZeroUsize; 2]| Ok((Buffer::new(input)?, Lines::new(text)?));
     with(ROOM).or_else(|_: io::Error| with(LITTLE_ROOM))
 }
 

@@ -60,16 +60,10 @@ impl Prefix {
                 break;
             };
             let length = end - done.read;
-            let copied = if length <= SHORT {
-                self.copy_short::<SHORT>(rest, room)
-            } else if length <= MIDDLE {
-                self.copy_short::<MIDDLE>(rest, room)
-            } else {
-                None
-            };
-            if copied
-                .or_else(|| self.copy(rest.get(..length)?, room))
-                .is_none()
+            if self.copy_more(rest, length, room).is_none()
+                && self
+                    .copy(rest.get(..length).unwrap_or_default(), room)
+                    .is_none()
             {
                 break;
             }
@@ -79,12 +73,22 @@ impl Prefix {
         done
     }
 
-    /// Copies more than the line is long, if there is that much of both.
+    /// Copies more than the line is long, unless it is long or there is not that
+    /// much of both.
     #[inline]
-    fn copy_short<const LENGTH: usize>(&self, rest: &[u8], room: &mut [u8]) -> Option<()> {
-        let line: &[u8; LENGTH] = rest.first_chunk()?;
-        *room.first_chunk_mut()? = self.padded;
-        *room.get_mut(self.length..)?.first_chunk_mut()? = *line;
+    fn copy_more(&self, rest: &[u8], length: usize, room: &mut [u8]) -> Option<()> {
+        let line: &[u8; MIDDLE] = rest.first_chunk()?;
+        let place: &mut [u8; LONGEST + MIDDLE] = room.first_chunk_mut()?;
+        if length > MIDDLE {
+            return None;
+        }
+        *place.first_chunk_mut()? = self.padded;
+        let place = place.get_mut(self.length..)?;
+        if length <= SHORT {
+            *place.first_chunk_mut()? = *line.first_chunk::<SHORT>()?;
+        } else {
+            *place.first_chunk_mut()? = *line;
+        }
         Some(())
     }
 
