@@ -20,6 +20,7 @@
 mod kit;
 mod lines;
 mod points;
+mod probe;
 mod report;
 mod scenarios;
 mod soak;
@@ -85,6 +86,9 @@ struct Table {
 
 fn main() -> ExitCode {
     if let Some(done) = lines::be_a_writer() {
+        return finish(done.map(|()| true));
+    }
+    if let Some(done) = probe::be_a_probe() {
         return finish(done.map(|()| true));
     }
     let options = Options::parse();

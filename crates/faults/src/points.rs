@@ -93,6 +93,10 @@ fn errors_of(call: &str) -> &'static [&'static str] {
         "inotify_init1" | "inotify_add_watch" => &["ENOSYS", "EMFILE", "ENOSPC"],
         "signalfd4" | "eventfd2" | "epoll_create1" | "timerfd_create" => &["EMFILE", "ENOMEM"],
         "prctl" => &["EINVAL"],
+        "execve" => &["EACCES", "ENOMEM", "E2BIG"],
+        // What a user namespace or a security module forbids even to root.
+        "setgroups" | "setgid" | "setregid" | "setresgid" | "setrlimit" | "prlimit64" => &["EPERM"],
+        "setuid" | "setreuid" | "setresuid" => &["EPERM", "EAGAIN"],
         _ => &[],
     }
 }
@@ -105,7 +109,8 @@ fn all(trace: &str) -> Vec<Point> {
 fn from(trace: &str, mut started: bool) -> Vec<Point> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut all = Vec::new();
-    for line in trace.lines() {
+    // The first makes it this program, and strace does not count it.
+    for line in trace.lines().skip(1) {
         let Some((call, _)) = line.split_once('(') else {
             continue;
         };

@@ -48,9 +48,7 @@ impl Suite {
     }
 
     pub fn is_installed(&self) -> bool {
-        self.directory
-            .join(self.choose("svscan", "runsvdir", "s6-svscan"))
-            .is_file()
+        self.has(self.choose("svscan", "runsvdir", "s6-svscan"))
     }
 
     const fn choose<T: Copy>(&self, daemontools: T, runit: T, s6: T) -> T {
@@ -70,6 +68,19 @@ impl Suite {
     /// A program of the suite by its full name: an upgrade starts it again by that.
     fn program(&self, name: &str) -> PathBuf {
         self.directory.join(name)
+    }
+
+    /// Whether it has a program of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.program(name).is_file()
+    }
+
+    /// The words for one of its programs, which is called by its full name.
+    pub fn chain(&self, words: &[&str]) -> Vec<OsString> {
+        let own = words.first().map(|name| self.program(name).into());
+        own.into_iter()
+            .chain(words.iter().skip(1).map(OsString::from))
+            .collect()
     }
 
     /// The words that start the scanner of a directory.

@@ -7,7 +7,7 @@
 
 use std::process::Command;
 
-use dt_testkit::Suite;
+use dt_testkit::{Scratch, Suite};
 
 fn harness() -> Command {
     let suite = Suite::ours();
@@ -20,6 +20,13 @@ fn harness() -> Command {
         "svscanctl",
         "fghack",
         "envdir",
+        "setuidgid",
+        "envuidgid",
+        "softlimit",
+        "setlock",
+        "pgrphack",
+        "setuser",
+        "envini",
     ] {
         let _built = suite.program(program);
     }
@@ -79,6 +86,32 @@ fn a_failing_call_leaves_svscan_in_charge() {
 #[test]
 fn a_failing_call_loses_no_line() {
     table(&["inject-log"], true);
+}
+
+#[test]
+fn a_failing_call_makes_no_program_run_with_less_than_was_asked_for() {
+    table(&["inject-chains"], true);
+}
+
+#[test]
+fn a_program_that_goes_on_with_less_is_found() {
+    let name = "a_program_that_goes_on_with_less_is_found";
+    if dt_testkit::skipped_without_strace(name) || dt_testkit::skipped_without_root(name) {
+        return;
+    }
+    let scratch = Scratch::new();
+    // It does not look whether it could read.
+    let script = "#!/bin/sh\nshift\nread -r ONE < env/ONE\nexport ONE\nexec \"$@\"\n";
+    scratch.script("programs/envdir", script);
+    let mut command = harness();
+    command.arg("--programs").arg(scratch.join("programs"));
+    let outcome = command
+        .args(["--check", "--long", "inject-chains"])
+        .output();
+    let outcome = outcome.unwrap();
+    let table = String::from_utf8_lossy(&outcome.stdout);
+    assert_eq!(outcome.status.code(), Some(1), "{table}");
+    assert!(table.contains("ran with less**"), "{table}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is done to a suite, one function a scenario.
 
+mod chains;
 mod control;
 mod daemons;
 mod injections;
@@ -76,6 +77,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("inject-supervise", injections::supervise),
     ("inject-svscan", injections::svscan),
     ("inject-log", injections::log),
+    ("inject-chains", chains::inject),
     ("memory", injections::memory),
     ("pairs", injections::pairs),
     ("fork-failure", shortage::forks),
