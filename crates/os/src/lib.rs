@@ -35,6 +35,7 @@ pub mod kin;
 pub mod limits;
 pub mod local_time;
 pub mod memory;
+mod message;
 pub mod notice;
 pub mod oom;
 pub mod pidfd;

@@ -1,13 +1,14 @@
 //! A datagram socket on which each message comes with its sender.
 
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use nix::errno::Errno;
 
+use crate::message::{self, Room};
 use crate::process::Pid;
 
 /// Who has sent a message, by the kernel's account.
@@ -64,45 +65,20 @@ fn receive(
     buffer: &mut [u8],
     flags: libc::c_int,
 ) -> io::Result<(Option<usize>, Option<Sender>)> {
-    #[repr(C, align(8))]
-    struct Control([u8; ROOM]);
     const { assert!(size_of::<libc::cmsghdr>() + size_of::<libc::ucred>() <= ROOM) };
-    let mut control = Control([0; ROOM]);
-    let mut piece = libc::iovec {
-        iov_base: buffer.as_mut_ptr().cast(),
-        iov_len: buffer.len(),
-    };
-    // SAFETY: a header of zeros has null pointers and lengths of 0, which is valid.
-    let mut header: libc::msghdr = unsafe { zeroed() };
-    header.msg_iov = &raw mut piece;
-    header.msg_iovlen = 1;
-    header.msg_control = control.0.as_mut_ptr().cast();
-    header.msg_controllen = ROOM as _;
-    let flags = flags | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
-    // SAFETY: the header points to the buffer and to the room for credentials, with
-    // their lengths; both outlive the call and are borrowed by nobody else.
-    let length = unsafe { libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut header, flags) };
-    let length = usize::try_from(Errno::result(length)?).unwrap_or(0);
-    let whole = header.msg_flags & libc::MSG_TRUNC == 0;
-    // SAFETY: the kernel has filled the header in, and what it points to still lives.
-    let first = unsafe { libc::CMSG_FIRSTHDR(&raw const header) };
-    // SAFETY: it is null or points to a header that lies within the room, aligned.
-    let sender = unsafe { first.as_ref() }.filter(|first| {
-        first.cmsg_level == libc::SOL_SOCKET && first.cmsg_type == libc::SCM_CREDENTIALS
+    let mut room = Room([0; ROOM]);
+    let message = message::receive(socket, buffer, &mut room, flags)?;
+    let told = message.beside;
+    let told = told.filter(|(kind, _)| *kind == libc::SCM_CREDENTIALS);
+    let sender = told.and_then(|(_, bytes)| {
+        // unix(7): process id, user and group.
+        let (words, _) = bytes.as_chunks();
+        Some(Sender {
+            pid: Pid::from_raw(i32::from_ne_bytes(*words.first()?)),
+            user: u32::from_ne_bytes(*words.get(1)?),
+        })
     });
-    let sender = sender.map(|first| {
-        // SAFETY: data of this type is a ucred, and the room is large enough for one.
-        let who: libc::ucred = unsafe {
-            libc::CMSG_DATA(first)
-                .cast::<libc::ucred>()
-                .read_unaligned()
-        };
-        Sender {
-            pid: Pid::from_raw(who.pid),
-            user: who.uid,
-        }
-    });
-    Ok((whole.then_some(length), sender))
+    Ok((message.whole.then_some(message.length), sender))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
+use crate::message::{self, Room};
+
 /// By which a program is told the numbers of the two ends, with a comma between them.
 pub const VARIABLE: &str = "SUPERVISE_STORE";
 
@@ -15,9 +17,6 @@ const MOST: usize = 2;
 
 /// Room for their numbers, and the header before them.
 const ROOM: usize = 64;
-
-#[repr(C, align(8))]
-struct Control([u8; ROOM]);
 
 const NUMBER: usize = size_of::<RawFd>();
 const _: () = assert!(size_of::<libc::cmsghdr>() + MOST * NUMBER + 8 <= ROOM);
@@ -79,7 +78,7 @@ impl Store {
             iov_base: note.as_ptr().cast_mut().cast(),
             iov_len: note.len(),
         };
-        let mut control = Control([0; ROOM]);
+        let mut control = Room([0; ROOM]);
         let bytes = u32::try_from(files.len() * NUMBER).map_err(|_| Errno::EINVAL)?;
         // SAFETY: a header of zeros has null pointers and lengths of 0, which is valid.
         let mut header: libc::msghdr = unsafe { zeroed() };
@@ -149,44 +148,16 @@ fn receive(
     note: &mut [u8],
     flags: libc::c_int,
 ) -> io::Result<(usize, Vec<OwnedFd>)> {
-    let mut control = Control([0; ROOM]);
-    let mut piece = libc::iovec {
-        iov_base: note.as_mut_ptr().cast(),
-        iov_len: note.len(),
+    let mut room = Room([0; ROOM]);
+    let message = message::receive(from, note, &mut room, flags)?;
+    let files = message.beside.filter(|(kind, _)| *kind == libc::SCM_RIGHTS);
+    let (numbers, _) = files.unwrap_or_default().1.as_chunks();
+    let own = |number: &[u8; NUMBER]| {
+        // SAFETY: SCM_RIGHTS has the numbers of new descriptors of ours, which nobody
+        // else knows of, and each is taken once.
+        unsafe { OwnedFd::from_raw_fd(RawFd::from_ne_bytes(*number)) }
     };
-    // SAFETY: a header of zeros has null pointers and lengths of 0, which is valid.
-    let mut header: libc::msghdr = unsafe { zeroed() };
-    header.msg_iov = &raw mut piece;
-    header.msg_iovlen = 1;
-    header.msg_control = control.0.as_mut_ptr().cast();
-    header.msg_controllen = ROOM as _;
-    let flags = flags | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
-    // SAFETY: the header points to the note and to the room for descriptors, with their
-    // lengths; both outlive the call and are borrowed by nobody else.
-    let length = unsafe { libc::recvmsg(from.as_raw_fd(), &raw mut header, flags) };
-    let length = usize::try_from(Errno::result(length)?).unwrap_or(0);
-    let mut files = Vec::new();
-    // SAFETY: the kernel has filled the header in. What is found there lies within the
-    // room, and of SCM_RIGHTS has as many numbers as its length says, which are new
-    // descriptors of ours that nobody else knows of.
-    unsafe {
-        let first = libc::CMSG_FIRSTHDR(&raw const header);
-        if let Some(found) = first.as_ref()
-            && found.cmsg_level == libc::SOL_SOCKET
-            && found.cmsg_type == libc::SCM_RIGHTS
-        {
-            #[allow(clippy::unnecessary_cast, reason = "not on every machine")]
-            let bytes = (found.cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
-            let place = libc::CMSG_DATA(first);
-            for at in 0..bytes / NUMBER {
-                let mut number = [0; NUMBER];
-                let from = place.add(at * NUMBER);
-                from.copy_to_nonoverlapping(number.as_mut_ptr(), NUMBER);
-                files.push(OwnedFd::from_raw_fd(RawFd::from_ne_bytes(number)));
-            }
-        }
-    }
-    Ok((length, files))
+    Ok((message.length, numbers.iter().map(own).collect()))
 }
 
 #[cfg(test)]
