@@ -83,11 +83,17 @@ impl Crowd<'_> {
         all.map(woken).sum()
     }
 
+    /// A census of thousands takes long, and from those who are to come up; so first
+    /// there must be as many processes.
     fn until_whole(&self) -> Option<Duration> {
-        let slow = Duration::from_millis(u64::try_from(self.count / 20).unwrap_or(0));
+        let slow = Duration::from_millis(u64::try_from(self.count / 60).unwrap_or(0));
         self.until(|| {
-            std::thread::sleep(slow);
-            self.census().whole == self.count
+            let enough = kit::all().nth(self.count * 2).is_some();
+            enough
+                && (self.census().whole == self.count || {
+                    std::thread::sleep(slow);
+                    false
+                })
         })
     }
 
