@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dt_os::clock::Moment;
+use dt_os::incarnation;
 
 use crate::kit::{Outcome, lives};
 
@@ -44,9 +44,10 @@ pub fn be_a_writer() -> Option<Outcome<()>> {
 fn write(counts: &Path, pause: &str, lines: &str) -> Outcome<()> {
     let pause = Duration::from_micros(pause.parse()?);
     let limit: u64 = lines.parse()?;
-    let since = Moment::now().since(Moment::at(Duration::ZERO));
-    // The process id may come again, together with the moment it does not.
-    let identity = format!("{}.{}", std::process::id(), since.as_nanos());
+    // The process id may come again, together with its start it does not. That is the
+    // fork, by the kernel's account: on a busy machine we come to this much later.
+    let start = incarnation::look_up(dt_os::process::own_pid())?.start;
+    let identity = format!("{}.{start}", std::process::id());
     let count = File::create(counts.join(&identity))?;
     let mut output = std::io::stdout();
     let mut number: u64 = 0;

@@ -93,6 +93,7 @@ pub fn svscan(suite: &Suite, size: &Size) -> Outcome<Cell> {
         }
         kill_supervisors(&tree, &names)?;
         // Those without control are out of the way of what comes now.
+        let old: Vec<_> = names.iter().map(|name| tree.copies(name)).collect();
         for name in &names {
             let known = suite.pid(&tree.directory(name));
             let stray = tree
@@ -102,10 +103,9 @@ pub fn svscan(suite: &Suite, size: &Size) -> Outcome<Cell> {
             stray.for_each(kit::kill);
             suite.tell(Word::Term, &tree.directory(name));
         }
-        cut_off += names
-            .iter()
-            .map(|name| u64::from(!new_lines_arrive(&tree, name)))
-            .sum::<u64>();
+        for (name, old) in names.iter().zip(&old) {
+            cut_off += u64::from(!new_lines_arrive(&tree, name, old));
+        }
     }
     let tally = tree.stop_and_tally(&names);
     Ok(Cell::new()
@@ -126,16 +126,19 @@ pub fn svscan(suite: &Suite, size: &Size) -> Outcome<Cell> {
         .none(tally.torn, "torn"))
 }
 
-/// Whether the newest copy's lines get into the log.
-fn new_lines_arrive(tree: &Tree<'_>, name: &str) -> bool {
+/// Whether the lines of a copy that is none of the `old` ones get into the log.
+fn new_lines_arrive(tree: &Tree<'_>, name: &str, old: &[u32]) -> bool {
     let arrived = || {
         let copies = tree.copies(name);
         let [pid] = copies.as_slice() else {
             return false;
         };
+        if old.contains(pid) {
+            return false;
+        }
         let current = tree.directory(name).join("log/main/current");
         let text = std::fs::read(current).unwrap_or_default();
         String::from_utf8_lossy(&text).contains(&format!("{pid}."))
     };
-    kit::until(Duration::from_secs(3), arrived).is_some()
+    kit::until(Duration::from_secs(6), arrived).is_some()
 }

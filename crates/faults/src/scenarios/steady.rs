@@ -35,7 +35,8 @@ pub fn pacing(suite: &Suite, size: &Size) -> Outcome<Cell> {
         let mut moments: Vec<u64> = moments.collect();
         moments.sort_unstable();
         gaps.extend(moments.windows(2).map(|pair| match pair {
-            [a, b] => Duration::from_nanos(b - a).as_secs_f64(),
+            // A tick is a hundredth of a second wherever Linux tells ticks.
+            [a, b] => Duration::from_millis((b - a) * 10).as_secs_f64(),
             _ => 0.0,
         }));
     }
