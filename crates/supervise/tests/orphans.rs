@@ -30,7 +30,10 @@ fn a_child_that_is_on_record_and_not_let_go_yet_is_not_lost_with_its_supervise()
 }
 
 fn kill_at(point: &Point) -> bool {
-    let service = Service::new("echo $$ >> ran; exit 3");
+    // It waits until `notify` has come so far: eight notices wait at the most, and on a
+    // busy machine more would come.
+    let told = "until grep -q run-start-$$ told; do sleep 0.02; done 2>&-";
+    let service = Service::new(&format!("echo $$ >> ran; {told}; exit 3"));
     let script = |name: &str, line: &str| {
         let text = format!("#!/bin/sh\n{line}\n");
         service.scratch.script(format!("d/{name}"), text);
