@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dt_os::incarnation;
+use dt_os::process::Pid;
 
-use crate::kit::{Outcome, lives};
+use crate::kit::Outcome;
 
 /// The first argument of a writer; then come the directory of the counts, the
 /// microseconds from line to line, and after how many lines it dies, 0 for never.
@@ -83,14 +84,21 @@ pub fn counts(directory: &Path) -> HashMap<String, u64> {
     writers.collect()
 }
 
-/// The living writers of a directory: copies of one service.
+/// The living writers of a directory: copies of one service. In an hour one has the
+/// process id that another had, so its start counts too.
 pub fn copies(directory: &Path) -> Vec<u32> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let pids = entries.filter_map(|it| it.file_name().to_str()?.split('.').next()?.parse().ok());
+    let living = |name: &str| {
+        let (pid, start) = name.split_once('.')?;
+        let (pid, start): (i32, u64) = (pid.parse().ok()?, start.parse().ok()?);
+        let seen = incarnation::look_up(Pid::from_raw(pid)).ok()?;
+        (seen.start == start && !seen.zombie).then_some(pid.unsigned_abs())
+    };
+    let pids = entries.filter_map(|it| living(it.file_name().to_str()?));
     let is_writer = |pid: &u32| {
         let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let place = directory.as_os_str().as_encoded_bytes();
-        lives(*pid) && words.split(|byte| *byte == 0).any(|word| word == place)
+        words.split(|byte| *byte == 0).any(|word| word == place)
     };
     pids.filter(is_writer).collect()
 }
@@ -188,4 +196,30 @@ fn content(log: &Path) -> String {
     let parts = files.iter().filter_map(|file| fs::read(file).ok());
     let whole = parts.collect::<Vec<_>>().concat();
     String::from_utf8_lossy(&whole).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dt_testkit::{Running, Scratch, until};
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_process_id_that_comes_again_is_one_copy() {
+        let scratch = Scratch::new();
+        let place = scratch.directory("counts");
+        let mut writer = Command::new("sh");
+        // The words of a writer tell whose it is.
+        writer.args(["-c", "read -r line"]).arg(&place);
+        let mut writer = Running::start(writer.stdin(Stdio::piped()), &scratch);
+        let pid = writer.pid();
+        let start = incarnation::look_up(Pid::from_raw(pid.try_into().unwrap())).unwrap();
+        for start in [start.start, start.start - 1] {
+            scratch.file(format!("counts/{pid}.{start}"), "");
+        }
+        until("it is known", || copies(&place) == [pid]);
+        drop(writer.child().stdin.take());
+        writer.wait();
+        assert!(copies(&place).is_empty());
+    }
 }
