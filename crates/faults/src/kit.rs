@@ -48,7 +48,7 @@ pub fn kill(pid: u32) {
 }
 
 /// The fields of `/proc/PID/stat` after the name.
-fn stat(pid: u32) -> Option<Vec<String>> {
+pub fn stat(pid: u32) -> Option<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = text.rsplit_once(") ")?;
     Some(rest.split(' ').map(str::to_owned).collect())
@@ -86,6 +86,15 @@ pub fn private(pid: u32) -> u64 {
 pub fn field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// A mask of signals in the text of `/proc/PID/status`, by its name there.
+pub fn mask(status: &str, name: &str) -> Outcome<u64> {
+    let mask = status.lines().find_map(|line| line.strip_prefix(name));
+    Ok(u64::from_str_radix(
+        mask.ok_or("no signal masks")?.trim(),
+        16,
+    )?)
 }
 
 /// How many descriptors it has open.

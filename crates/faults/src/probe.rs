@@ -7,7 +7,7 @@ use std::path::Path;
 
 use dt_testkit::Scratch;
 
-use crate::kit::Outcome;
+use crate::kit::{self, Outcome};
 
 /// The first and only argument of a probe.
 pub const PROBE: &str = "--probe";
@@ -31,18 +31,25 @@ fn report() -> Outcome<String> {
     let own = Path::new("/proc/self");
     let status = fs::read_to_string(own.join("status"))?;
     let is_set = |line: &&str| SET.iter().any(|name| line.starts_with(name));
-    let mut report: String = status.lines().filter(is_set).fold(String::new(), add);
+    let mut report = String::new();
+    for line in status.lines().filter(is_set) {
+        let _ = writeln!(report, "{line}");
+    }
     for name in ["SigBlk:", "SigIgn:"] {
-        let mask = status.lines().find_map(|line| line.strip_prefix(name));
-        let mask = u64::from_str_radix(mask.ok_or("no signal masks")?.trim(), 16)?;
-        let _ = writeln!(report, "{name} {:x}", mask & !THE_LIBRARYS);
+        let mask = kit::mask(&status, name)? & !THE_LIBRARYS;
+        let _ = writeln!(report, "{name} {mask:x}");
     }
     report += &fs::read_to_string(own.join("limits"))?;
-    let _ = writeln!(report, "leads a session: {}", leads_a_session()?);
+    // The sixth field of proc(5)'s stat.
+    let own_id = std::process::id();
+    let session = kit::stat(own_id).and_then(|fields| fields.get(3)?.parse().ok());
+    let _ = writeln!(report, "leads a session: {}", session == Some(own_id));
     let environment = std::env::vars_os().filter(|(name, _)| name != Scratch::MARK);
     let mut environment: Vec<_> = environment.collect();
     environment.sort();
-    report = environment.iter().fold(report, add_debug);
+    for variable in environment {
+        let _ = writeln!(report, "{variable:?}");
+    }
     let mut descriptors: Vec<_> = fs::read_dir(own.join("fdinfo"))?
         .flatten()
         .map(|entry| entry.file_name())
@@ -55,23 +62,6 @@ fn report() -> Outcome<String> {
         let _ = writeln!(report, "descriptor {}: {locks} locks", name.display());
     }
     Ok(report)
-}
-
-fn add(mut report: String, line: &str) -> String {
-    report += line;
-    report + "\n"
-}
-
-fn add_debug(mut report: String, what: &impl std::fmt::Debug) -> String {
-    let _ = writeln!(report, "{what:?}");
-    report
-}
-
-/// The sixth field of proc(5)'s stat is the session.
-fn leads_a_session() -> Outcome<bool> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let (_, rest) = stat.rsplit_once(") ").ok_or("no end of the name")?;
-    Ok(rest.split(' ').nth(3) == Some(&std::process::id().to_string()))
 }
 
 fn opened_by_us(descriptor: &Path) -> bool {

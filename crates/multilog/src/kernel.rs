@@ -44,6 +44,9 @@ pub struct Kernel {
     pub lean: bool,
 }
 
+/// What a pipe holds, as Linux makes it; ours too.
+const USUAL: usize = 1 << 16;
+
 /// How many descriptors a rotation needs at once, without and with a processor.
 const SPARE: [usize; 2] = [1, 2];
 
@@ -281,7 +284,7 @@ impl World for Kernel {
     fn narrow(&mut self) {
         if let Some(before) = self.narrow {
             // With more than that in it, the pipe stays as it is.
-            let done = self.set_capacity(before, before);
+            let done = self.set_capacity(before, before.min(USUAL));
             self.narrow = done.err().map(|_| before);
         }
     }

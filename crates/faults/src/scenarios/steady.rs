@@ -103,8 +103,7 @@ fn inherited(pid: u32) -> Outcome<Inherited> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let mut masks = 0;
     for name in ["SigBlk:", "SigIgn:"] {
-        let mask = status.lines().find_map(|line| line.strip_prefix(name));
-        masks |= u64::from_str_radix(mask.ok_or("no signal masks")?.trim(), 16)?;
+        masks |= kit::mask(&status, name)?;
     }
     Ok(Inherited {
         descriptors: kit::descriptors(pid),
