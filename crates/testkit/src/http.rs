@@ -1,5 +1,5 @@
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 
 use crate::Chance;
 
@@ -32,8 +32,10 @@ impl Port {
     fn claimed(port: u16) -> Option<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let claim = UdpSocket::bind(address).ok()?;
-        TcpListener::bind(address).ok()?;
-        Some(Self {
+        // Asked by connecting: were it listened at to find out, a child that another
+        // thread forks meanwhile would go on listening until it executes its program.
+        let refused = TcpStream::connect(address).err()?.kind() == io::ErrorKind::ConnectionRefused;
+        refused.then_some(Self {
             address,
             _claim: claim,
         })
@@ -56,7 +58,31 @@ pub fn get(address: SocketAddr, path: &str) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::process::Command;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
     use super::{PORTS, Port};
+    use crate::until;
+
+    #[test]
+    fn a_free_port_can_be_taken_while_other_tests_start_programs() {
+        let ended = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !ended.load(Ordering::Relaxed) {
+                        Command::new("true").output().unwrap();
+                    }
+                });
+            }
+            let taken = (0..2000).map(|_| TcpListener::bind(Port::free().address));
+            let failed = taken.filter(Result::is_err).count();
+            ended.store(true, Ordering::Relaxed);
+            assert_eq!(failed, 0);
+        });
+    }
 
     #[test]
     fn a_port_is_given_once_and_never_one_that_the_kernel_gives_to_others() {
@@ -65,6 +91,7 @@ mod tests {
         assert!(PORTS.contains(&number), "{number}");
         assert!(Port::claimed(number).is_none(), "given twice");
         drop(first);
-        assert!(Port::claimed(number).is_some(), "not given back");
+        // A child that the other test forks just then has the claim for a moment.
+        until("it is given back", || Port::claimed(number).is_some());
     }
 }
