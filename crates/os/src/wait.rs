@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
@@ -74,6 +75,27 @@ pub fn until_ready<const N: usize>(
     }
 }
 
+/// What a pipe has for whoever reads it next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// There is something in it.
+    pub unread: bool,
+    /// Nobody can write to it any more.
+    pub ended: bool,
+}
+
+/// Looks at the reading end of a pipe without waiting, and takes nothing.
+pub fn outlook(pipe: BorrowedFd<'_>) -> io::Result<Outlook> {
+    let mut polled = [PollFd::new(pipe, PollFlags::POLLIN)];
+    nix::poll::ppoll(&mut polled, Some(TimeSpec::from(Duration::ZERO)), None)?;
+    let [polled] = polled;
+    let seen = polled.revents().unwrap_or(PollFlags::empty());
+    Ok(Outlook {
+        unread: seen.contains(PollFlags::POLLIN),
+        ended: seen.contains(PollFlags::POLLHUP),
+    })
+}
+
 /// Waits until `descriptor` takes bytes, or has failed; a signal ends the wait
 /// early.
 pub fn until_writable(descriptor: BorrowedFd<'_>) -> io::Result<()> {
@@ -81,5 +103,36 @@ pub fn until_writable(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     match nix::poll::ppoll(&mut polled, None, None) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => Err(errno.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::time::Duration;
+
+    use super::{Outlook, outlook};
+    use crate::descriptor;
+
+    #[test]
+    fn a_pipe_tells_what_is_in_it_and_whether_more_can_come() {
+        let (reading, writing) = descriptor::pipe().unwrap();
+        let seen = |unread, ended| {
+            assert_eq!(outlook(reading.as_fd()).unwrap(), Outlook { unread, ended });
+        };
+        seen(false, false);
+        descriptor::write_all(&writing, b"x").unwrap();
+        seen(true, false);
+        drop(writing);
+        // A child that another test forks just then may have it for a moment.
+        let ended = || outlook(reading.as_fd()).unwrap().ended;
+        let soon = (0..10_000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            ended()
+        });
+        assert!(soon, "no end");
+        seen(true, true);
+        descriptor::read(&reading, &mut [0]).unwrap();
+        seen(false, true);
     }
 }

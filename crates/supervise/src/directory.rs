@@ -216,6 +216,7 @@ impl Directory {
             rest,
             watchdog: settings.timeout_watchdog.filter(|_| speaks),
             jitter: jitter(),
+            unread: false,
         }
     }
 

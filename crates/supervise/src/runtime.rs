@@ -60,6 +60,11 @@ pub trait World {
     fn reap(&mut self) -> Option<Reaped>;
     /// Tells whom a `run` that has died has left behind, if anybody.
     fn tell_of_strays(&mut self) {}
+    /// Whether what this reads from is a log's pipe with something in it that would be
+    /// lost with us, as nobody can write to it any more. Asked once we are to exit.
+    fn has_unread(&mut self, _whose: Unit) -> bool {
+        false
+    }
     /// Lets go of the end of the log's pipe that is written to.
     fn close_log(&mut self);
     /// Asks the program installed now whether it can go on from our record. If it
@@ -327,6 +332,8 @@ fn step(state: &mut State, unit: Unit, event: Event, world: &mut impl World) -> 
             return None;
         }
     };
+    let unread = machine.leaving && world.has_unread(unit);
+    let policy = Policy { unread, ..policy };
     let policy = match unit {
         Unit::Log => policy.of_log(),
         Unit::Main | Unit::Notify => policy,

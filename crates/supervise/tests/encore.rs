@@ -251,6 +251,20 @@ fn what_the_service_wrote_last_is_read_before_supervise_exits() {
 }
 
 #[test]
+fn a_log_that_is_killed_while_it_reads_what_was_last_is_started_once_more() {
+    let service = Service::new("echo first; echo run >> events; exec sleep 1000");
+    service.hook("log", "[ -e go ] || exec sleep 1000; exec cat >> lines");
+    let mut running = service.start();
+    service.until_words("events", &["run"]);
+    service.send("dx");
+    until("the service has ended", || service.status().pid == 0);
+    service.scratch.file("d/go", "");
+    signal(service.file().log.unwrap().status.pid, "KILL");
+    assert_eq!(running.wait(), 0);
+    assert_eq!(service.words("lines"), ["first"]);
+}
+
+#[test]
 fn what_the_service_writes_goes_where_it_should_once_log_has_been_taken_away() {
     let service = Service::new("echo run >> events; echo line");
     service.hook("log", "exec cat >> lines");

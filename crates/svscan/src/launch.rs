@@ -31,7 +31,7 @@ pub(crate) fn launch(half: Half, name: &OsStr, held: &Held) -> io::Result<Pid> {
     let reading = reading.transpose()?;
     let descriptors = match (held, &reading) {
         (Some(_), Some(reading)) => Some((reading.as_fd(), STANDARD_INPUT)),
-        (Some(pipe), None) => Some((pipe.writing.as_fd(), STANDARD_OUTPUT)),
+        (Some(pipe), None) => pipe.writing().map(|end| (end.as_fd(), STANDARD_OUTPUT)),
         (None, _) => None,
     };
     let excuse = |what: &str, suffix: &str| {

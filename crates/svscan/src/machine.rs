@@ -218,18 +218,7 @@ impl Service {
                 Self { stop, ..self }.wind_down(Some(now))
             }
             Event::Untold(half, now) => {
-                let stop = self.stop.map(|stop| match half {
-                    Half::Main => Stop {
-                        main_told: false,
-                        ..stop
-                    },
-                    Half::Log => Stop {
-                        log_told: false,
-                        ..stop
-                    },
-                });
-                let again = now.plus(DEAFNESS);
-                (Self { stop, ..self }, only(Action::ScanBy(again)))
+                (self.untold(half), only(Action::ScanBy(now.plus(DEAFNESS))))
             }
             // Its log has come since it was started: now it can have it.
             Event::Examined { log: true, .. } if log.is_none() => {
@@ -250,6 +239,10 @@ impl Service {
                     Half::Log => self.pursue(main, log.map(|_| running), now),
                 }
             }
+            // No scan comes that would try it again.
+            Event::StartFailed(half, now) if self.stop.is_some() => {
+                self.with(half, Process::Down).wind_down(Some(now))
+            }
             // The other half would fare no better: it is not tried in this scan.
             Event::StartFailed(half, now) => {
                 let until = now.plus(SPACING);
@@ -269,13 +262,9 @@ impl Service {
                     Half::Log => self.pursue(main, log.map(|_| wait), now),
                 }
             }
-            Event::Orphaned(_) => {
-                let stop = self.stop.map(|stop| Stop {
-                    main_told: false,
-                    ..stop
-                });
-                let next = Self { stop, ..self }.with(Half::Main, Process::Down);
-                (next, only(Action::Start(Half::Main)))
+            Event::Orphaned(half) => {
+                let next = self.untold(half).with(half, Process::Down);
+                (next, only(Action::Start(half)))
             }
             Event::Died(half, _, now) if self.stop.is_some() => {
                 self.with(half, Process::Down).wind_down(Some(now))
@@ -289,6 +278,21 @@ impl Service {
                     .settle(Some(after.until().unwrap_or(now)))
             }
         }
+    }
+
+    /// A half that does not know yet that it is to end.
+    fn untold(self, half: Half) -> Self {
+        let stop = self.stop.map(|stop| match half {
+            Half::Main => Stop {
+                main_told: false,
+                ..stop
+            },
+            Half::Log => Stop {
+                log_told: false,
+                ..stop
+            },
+        });
+        Self { stop, ..self }
     }
 
     /// What lives is found now or never: nothing of it waits.

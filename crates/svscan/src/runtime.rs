@@ -93,8 +93,11 @@ pub trait World {
     /// is, still has a program that reads from another. Told to exit it would not start
     /// one after that.
     fn is_unread(&mut self, log: Pid, held: &Self::Held) -> bool;
-    /// Whether the service of this name, whose `supervise` has ended, lives on.
-    fn leaves_service(&mut self, name: &OsStr) -> bool;
+    /// Lets the log read to the end of what is held.
+    fn end(&mut self, held: Self::Held) -> Self::Held;
+    /// Whether a half of this name, whose `supervise` was killed, lives on; or, of a log,
+    /// whether there is something in the pipe for another to read.
+    fn leaves_service(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> bool;
     /// Whether a half has a `supervise`, or has left a service without one, whoever
     /// has started them.
     fn lives(&mut self, half: Half, name: &OsStr) -> bool;
@@ -186,23 +189,36 @@ pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
     }
 }
 
-/// A `supervise` that is killed while all is being stopped leaves its service to nobody:
-/// no scan will start another. One that has exited has none.
+/// A `supervise` that is killed while all is being stopped leaves its service to nobody,
+/// and that of a log the lines that nobody has read: no scan will start another. One that
+/// has exited has none.
 fn in_a_stop<W: World>(
     table: &Table<W::Held>,
     service: Identity,
     event: Event,
     world: &mut W,
 ) -> Event {
-    match event {
-        Event::Died(Half::Main, ending, now)
-            if table.stopping().is_some()
-                && ending != Ending::Exited(0)
-                && world.leaves_service(&name_of(table, service)) =>
-        {
-            Event::Orphaned(now)
+    let (Event::Died(half, ending, _), Some(logs)) = (event, table.stopping()) else {
+        return event;
+    };
+    let (name, held) = (name_of(table, service), table.held(service));
+    let mut leaves = || held.is_some_and(|held| world.leaves_service(half, &name, held));
+    let orphaned = match half {
+        Half::Main => ending != Ending::Exited(0) && leaves(),
+        Half::Log => {
+            let killed = matches!(ending, Ending::Killed(_));
+            let told = table.is_ending(service) && !table.is_searching();
+            let reads_on = logs == Logs::AtEnd && told;
+            let writes = table.process(service, Half::Main).is_some();
+            killed && reads_on && (writes || leaves())
         }
-        _ => event,
+    };
+    // Nothing is started by a name that means another directory by now.
+    let is_there = |found| found == Some(service);
+    if orphaned && world.identify(&name).is_ok_and(is_there) {
+        Event::Orphaned(half)
+    } else {
+        event
     }
 }
 
@@ -341,7 +357,7 @@ fn perform<W: World>(
             None
         }
         Action::Release => {
-            table.release(service);
+            table.release(service, |held| world.end(held));
             None
         }
         Action::Tell(half, words) => tell(table, service, half, words, world),

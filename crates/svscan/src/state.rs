@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
 
-use crate::held::Held;
+use crate::held::{Held, Pipe};
 use crate::machine::{Half, Process, Reason, Service, Stage, Wait};
 use crate::table::{Identity, Table};
 
@@ -55,6 +55,11 @@ pub fn write(
             // Not examined yet, which is no loss.
             continue;
         };
+        let pipe = match held.pipe.as_ref().map(Pipe::numbers) {
+            // Over but for its log, which needs nobody to come to its end.
+            Some(None) => continue,
+            numbers => numbers.flatten(),
+        };
         let left = Left {
             identity,
             name: table.name(identity).unwrap_or_default().as_bytes().to_vec(),
@@ -65,10 +70,7 @@ pub fn write(
                 },
                 ..service
             },
-            pipe: held.pipe.as_ref().map(|pipe| {
-                let reading = pipe.reading.as_ref().unwrap_or(&pipe.writing);
-                (reading.as_raw_fd(), pipe.writing.as_raw_fd())
-            }),
+            pipe,
         };
         text.extend(record(&left));
     }

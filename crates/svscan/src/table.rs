@@ -360,10 +360,10 @@ impl<H> Table<H> {
         }
     }
 
-    /// Takes from a service what its processes needed.
-    pub fn release(&mut self, identity: Identity) {
+    /// Has what is held for a service become what `end` makes of it.
+    pub fn release(&mut self, identity: Identity, end: impl FnOnce(H) -> H) {
         if let Some(entry) = self.entries.get_mut(&identity) {
-            entry.held = None;
+            entry.held = entry.held.take().map(end);
         }
     }
 
@@ -379,6 +379,13 @@ impl<H> Table<H> {
             Stage::Known { main, log } => main.is_running() && log.is_none_or(Process::is_running),
         };
         !whole && entry.service.stop.is_none()
+    }
+
+    /// It is to end, and not only looked for yet.
+    #[must_use]
+    pub fn is_ending(&self, identity: Identity) -> bool {
+        let entry = self.entries.get(&identity);
+        entry.is_some_and(|entry| entry.service.stop.is_some())
     }
 
     /// The process of a half.

@@ -102,10 +102,7 @@ fn load(number: &OsStr) -> Option<Purpose> {
                 match reading {
                     Some(reading) => Some(Pipe::of((reading, writing))),
                     None if apart => continue,
-                    None => Some(Pipe {
-                        reading: None,
-                        writing,
-                    }),
+                    None => Some(Pipe::of_both(writing)),
                 }
             }
             None => None,
@@ -180,7 +177,7 @@ fn keep(
         .services()
         .filter_map(|(service, _)| table.held(service)?.pipe.as_ref());
     for pipe in pipes {
-        for end in pipe.reading.iter().chain([&pipe.writing]) {
+        for end in pipe.ends() {
             how(end.as_fd())?;
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{Metadata, ReadDir};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -257,10 +257,8 @@ impl World for Kernel {
             Holder::Process(pid, process) => {
                 held.keep(half).fetch(pid, &process);
                 let survivor = Survivor { pid, process };
-                let other = held
-                    .pipe
-                    .as_ref()
-                    .and_then(|pipe| survivors::other_pipe(&survivor, half, &pipe.writing));
+                let held_end = held.pipe.as_ref().and_then(Pipe::any);
+                let other = held_end.and_then(|end| survivors::other_pipe(&survivor, half, end));
                 let watched = self.strangers.watch(survivor, &directory);
                 Ok(match (watched, other) {
                     (Ok(pid), None) => Presence::Process(pid),
@@ -280,8 +278,8 @@ impl World for Kernel {
         let process = PidFd::open(log)
             .ok()
             .map(|process| Survivor { pid: log, process });
-        if let (Some(survivor), Some(pipe)) = (process, &held.pipe)
-            && survivors::other_pipe(&survivor, Half::Log, &pipe.writing).is_some()
+        if let (Some(survivor), Some(end)) = (process, held.pipe.as_ref().and_then(Pipe::any))
+            && survivors::other_pipe(&survivor, Half::Log, end).is_some()
         {
             let _ = survivor.process.send(Signal::SIGKILL);
         }
@@ -386,21 +384,25 @@ impl World for Kernel {
     }
 
     fn is_unread(&mut self, log: Pid, held: &Self::Held) -> bool {
-        let Some(pipe) = &held.pipe else {
+        let Some(end) = held.pipe.as_ref().and_then(Pipe::any) else {
             return false;
         };
-        let end = pipe.reading.as_ref().unwrap_or(&pipe.writing);
-        let full = wait::until_readable([end.as_fd()], Some(Moment::now()));
-        if !full.is_ok_and(|[full]| full) || !survivors::reads_another(log, &pipe.writing) {
+        if !has_unread(end) || !survivors::reads_another(log, end) {
             return false;
         }
         // One whose end does not come must not keep us for ever.
         self.is_put_off(log)
     }
 
-    fn leaves_service(&mut self, name: &OsStr) -> bool {
+    fn end(&mut self, held: Self::Held) -> Self::Held {
+        held.ended()
+    }
+
+    fn leaves_service(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> bool {
         self.locks.forget();
-        survivors::are_left(Path::new(name))
+        let end = held.pipe.as_ref().and_then(Pipe::any);
+        let unread = half == Half::Log && end.is_some_and(has_unread);
+        unread || survivors::are_left(&directory_of(half, name))
     }
 
     fn lives(&mut self, half: Half, name: &OsStr) -> bool {
@@ -466,6 +468,11 @@ fn new_pipe() -> io::Result<survivors::Ends> {
     let (reading, writing) = descriptor::pipe()?;
     let writing = descriptor::both_ends(&writing).unwrap_or(writing);
     Ok((reading, writing))
+}
+
+/// Whether there is something in a pipe, of which this is an end that reads.
+fn has_unread(end: &OwnedFd) -> bool {
+    wait::outlook(end.as_fd()).is_ok_and(|seen| seen.unread)
 }
 
 /// TERM and INT as process 1, whom the kernel does not let them kill, and TERM

@@ -90,7 +90,21 @@ struct Pipe {
     log: bool,
     /// Which, for the kernel.
     number: u64,
+    /// Nobody writes to it any more.
+    ended: bool,
     living: Rc<Cell<usize>>,
+}
+
+impl Pipe {
+    fn new(log: bool, number: u64, living: &Rc<Cell<usize>>) -> Self {
+        living.set(living.get() + 1);
+        Self {
+            log,
+            number,
+            ended: false,
+            living: Rc::clone(living),
+        }
+    }
 }
 
 impl Drop for Pipe {
@@ -219,9 +233,10 @@ impl World for Pretended {
     fn identify(&mut self, name: &OsStr) -> io::Result<Option<Identity>> {
         self.fails(Call::Identify)?;
         assert_ne!(name, ".hidden");
-        Ok(Some(Identity {
+        let found = self.names.get(name.to_str().unwrap());
+        Ok(found.map(|inode| Identity {
             device: 1,
-            inode: self.names[name.to_str().unwrap()],
+            inode: *inode,
             born: None,
         }))
     }
@@ -246,13 +261,7 @@ impl World for Pretended {
             self.next_pipe += 1;
             self.next_pipe
         };
-        let living = Rc::clone(&self.pipes);
-        living.set(living.get() + 1);
-        Ok(Pipe {
-            log,
-            number,
-            living,
-        })
+        Ok(Pipe::new(log, number, &self.pipes))
     }
 
     fn start(&mut self, half: Half, name: &OsStr, held: &Pipe) -> io::Result<Presence<Pipe>> {
@@ -269,13 +278,7 @@ impl World for Pretended {
             if living.pipe == held.number {
                 return Ok(Presence::Process(pid));
             }
-            let pipes = Rc::clone(&self.pipes);
-            pipes.set(pipes.get() + 1);
-            let has = Pipe {
-                log: held.log,
-                number: living.pipe,
-                living: pipes,
-            };
+            let has = Pipe::new(held.log, living.pipe, &self.pipes);
             return Ok(Presence::Elsewhere(pid, has));
         }
         self.fails(Call::Start(half))?;
@@ -350,8 +353,14 @@ impl World for Pretended {
         Ok(true)
     }
 
-    fn leaves_service(&mut self, _name: &OsStr) -> bool {
-        false
+    fn end(&mut self, mut held: Pipe) -> Pipe {
+        held.ended = true;
+        held
+    }
+
+    /// Never the service, and always something in the pipe.
+    fn leaves_service(&mut self, half: Half, _name: &OsStr, held: &Pipe) -> bool {
+        half == Half::Log && held.log
     }
 
     fn lives(&mut self, half: Half, name: &OsStr) -> bool {
@@ -443,13 +452,12 @@ impl Tried {
         for (service, state) in self.table.services() {
             let known = matches!(state.stage, Stage::Known { .. });
             held += usize::from(known);
+            let pipe = self.table.held(service);
+            assert_eq!(known, pipe.is_some(), "{state:?}");
             // A log that is to read to the end has its pipe alone.
-            let released = state.stop.is_some() && self.table.held(service).is_none();
-            held -= usize::from(released);
+            let ended = pipe.is_some_and(|pipe| pipe.ended);
             let alone = self.table.process(service, Half::Main).is_none();
-            assert!(!released || alone, "{state:?} has no pipe");
-            let holds = self.table.held(service).is_some();
-            assert_eq!(known && !released, holds, "{state:?}");
+            assert!(!ended || alone && state.stop.is_some(), "{state:?}");
             assert!(
                 (state.listed && state.stop.is_none()) || state.is_alive(),
                 "{state:?} is not dropped"
@@ -486,7 +494,7 @@ impl Tried {
             };
             assert_eq!((is.directory, is.half), (service.inode, half));
             let held = self.table.held(service);
-            assert!(held.is_some() || half == Half::Log, "no pipe");
+            assert!(held.is_some(), "no pipe");
         }
         self.check_pipes();
     }

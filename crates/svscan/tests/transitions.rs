@@ -90,8 +90,8 @@ fn events() -> Vec<Event> {
     for logs in [Logs::AtEnd, Logs::AtOnce] {
         events.push(Event::Stop(logs, NOW));
     }
-    events.push(Event::Orphaned(NOW));
     for half in [Half::Main, Half::Log] {
+        events.push(Event::Orphaned(half));
         events.push(Event::Untold(half, NOW));
         events.push(Event::Started(half, Pid::from_raw(8), NOW));
         events.push(Event::StartFailed(half, NOW));
@@ -158,7 +158,7 @@ fn event(event: Event) -> String {
         Event::OutOfReach(half, _) => format!("OutOfReach({half:?})"),
         Event::Stop(logs, _) => format!("Stop({logs:?})"),
         Event::Untold(half, _) => format!("Untold({half:?})"),
-        Event::Orphaned(_) => "Orphaned".to_owned(),
+        Event::Orphaned(half) => format!("Orphaned({half:?})"),
         Event::Died(half, ending, _) => format!("Died({half:?} {ending:?})"),
     }
 }
@@ -198,8 +198,7 @@ fn can_happen(service: Service, event: Event) -> bool {
             half(which) == Some(false) && service.listed && service.stop.is_none()
         }
         Event::Untold(which, _) => half(which) == Some(true) && service.stop.is_some(),
-        Event::Orphaned(_) => half(Half::Main) == Some(true),
-        Event::Died(which, ..) => half(which) == Some(true),
+        Event::Orphaned(which) | Event::Died(which, ..) => half(which) == Some(true),
     }
 }
 

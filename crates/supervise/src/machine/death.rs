@@ -2,6 +2,7 @@
 
 use dt_os::clock::Moment;
 use dt_os::process::Pid;
+use dt_os::signals::Signal;
 use dt_service::Want;
 use dt_service::deaths::Role;
 use dt_service::details;
@@ -14,6 +15,9 @@ const GIVES_UP: i32 = 100;
 
 /// What `finish` exits with where the service is not to be started again, by s6.
 const STAYS_DOWN: i32 = 125;
+
+/// What nobody ends by himself with.
+const SIGKILL: i32 = Signal::SIGKILL as i32;
 
 /// Early deaths that are told apart.
 const COUNTED_DEATHS: u8 = 20;
@@ -91,7 +95,7 @@ impl Machine {
             } else {
                 0
             },
-            ended: (!policy.plain).then_some((who, how)),
+            ended: Some((who, how)),
             ..self
         };
         if policy.rest == Rest::Ignored {
@@ -140,7 +144,9 @@ impl Machine {
             .go_down(at, policy, plan);
         }
         match self.want {
-            Want::Up if !self.leaving => next.run_again(how, at, policy, plan),
+            Want::Up if !self.leaving || was_killed_in_its_work(how, policy) => {
+                next.run_again(how, at, policy, plan)
+            }
             Want::Up | Want::Down | Want::Neither => next.go_down(at, policy, plan),
         }
     }
@@ -247,6 +253,13 @@ impl Machine {
             }
         }
     }
+}
+
+/// Whether a log did not end as it was to, at the end of its input, and not by itself
+/// either: what it was yet to read would be lost.
+fn was_killed_in_its_work(how: Outcome, policy: &Policy) -> bool {
+    let killed = matches!(how, Outcome::Killed(SIGKILL) | Outcome::Unknown);
+    policy.unread && killed
 }
 
 /// Whether one that ended so is not to be tried again.

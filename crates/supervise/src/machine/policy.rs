@@ -90,6 +90,9 @@ pub struct Policy {
     /// How much of the longest delay there is to be, in parts of 256; different
     /// each time, so that what died together does not come back together.
     pub jitter: u8,
+    /// Not by the directory: this is a log, told to end with its input, and there is
+    /// something in its pipe that nobody else will ever read.
+    pub unread: bool,
 }
 
 impl Policy {
@@ -121,6 +124,7 @@ impl Policy {
         rest: Rest::Ignored,
         watchdog: None,
         jitter: 0,
+        unread: false,
     };
 
     /// What of it concerns the log that is run by the same `supervise`.
@@ -130,6 +134,7 @@ impl Policy {
             plain: self.plain,
             notify: self.notify,
             fails_on_100: self.fails_on_100,
+            unread: self.unread,
             ..Self::PLAIN
         }
     }

@@ -465,6 +465,18 @@ impl World for Kernel {
         }
     }
 
+    fn has_unread(&mut self, whose: Unit) -> bool {
+        let pipe = match whose {
+            // As svscan starts that of a log. What any other is given to read is its
+            // own affair.
+            Unit::Main if self.directory == "log" => Some(descriptor::stdin()),
+            Unit::Log => self.log.as_ref().map(LogPipe::reader),
+            Unit::Main | Unit::Notify => None,
+        };
+        let seen = pipe.and_then(|pipe| wait::outlook(pipe).ok());
+        seen.is_some_and(|seen| seen.unread && seen.ended)
+    }
+
     fn close_log(&mut self) {
         if let Some(pipe) = &mut self.log {
             pipe.close();

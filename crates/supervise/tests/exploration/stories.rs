@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dt_os::signals::Signal;
 use dt_service::{Command, Want};
-use supervise::machine::{Action, Event, Machine, Policy, Process};
+use supervise::machine::{Action, Event, Machine, Outcome, PACE, Policy, Process};
 
 use super::machine::{DONE, OURS};
 use super::reality::{EPOCH, Reality};
@@ -74,6 +74,39 @@ fn sequences_of_commands_end_as_scripts_expect() {
             );
         }
     }
+}
+
+/// By `x` alone it was to end with its input. What ends it else, if not of its own will,
+/// keeps it from that.
+#[test]
+fn a_log_that_is_killed_with_something_unread_is_started_once_more_before_the_exit() {
+    let unread = Policy {
+        unread: true,
+        ..Policy::PLAIN
+    };
+    let told = |policy, letters: &[Command]| {
+        let begun = Reality::with(Want::Up, policy).settle(Event::Boot, EPOCH, true);
+        letters.iter().fold(begun.unwrap(), |now, letter| {
+            now.settle(Event::Control(*letter), EPOCH, true).unwrap()
+        })
+    };
+    let died = |reality: &Reality, how| reality.settle(Event::Died(OURS, how), EPOCH, true);
+    let leaving = told(unread, &[Command::Exit]);
+    for how in [Outcome::Killed(9), Outcome::Unknown] {
+        let waiting = died(&leaving, how).unwrap();
+        let due = waiting.machine.deadline().unwrap();
+        assert_eq!(due.since(EPOCH), PACE, "as any that is started again");
+        let again = waiting.settle(Event::Due, due, true).unwrap();
+        assert_eq!(again.alive, Some(OURS));
+        assert_eq!(again.settle(Event::Died(OURS, DONE), due, true), None);
+    }
+    for how in [DONE, Outcome::Exited(111), Outcome::Killed(15)] {
+        assert_eq!(died(&leaving, how), None, "it has ended by itself");
+    }
+    let unwanted = told(unread, &[Command::Exit, Command::Down]);
+    assert_eq!(died(&unwanted, Outcome::Killed(9)), None);
+    let read = told(Policy::PLAIN, &[Command::Exit]);
+    assert_eq!(died(&read, Outcome::Killed(9)), None);
 }
 
 fn end_of(letters: &str, want: Want) -> &'static str {

@@ -42,6 +42,16 @@ fn nor_with_moments_that_come_in_any_order() {
 }
 
 #[test]
+fn nor_where_a_log_has_something_unread() {
+    for policy in [Policy::PLAIN, FINISHING] {
+        explore(Policy {
+            unread: true,
+            ..policy
+        });
+    }
+}
+
+#[test]
 fn nor_with_start_and_stop() {
     explore(FULL);
 }

@@ -157,9 +157,9 @@ pub enum Event {
     Absent(Half, Moment),
     /// A half's process has ended.
     Died(Half, Ending, Moment),
-    /// The service's half has ended while all is being stopped, and its service lives on:
-    /// another is needed, which takes it over and can be told.
-    Orphaned(Moment),
+    /// A half was killed while all is being stopped, and its service lives on, or a log
+    /// has not read all: another is needed, which takes that over and can be told.
+    Orphaned(Half),
     /// It is to be stopped, or reminded that it is.
     Stop(Logs, Moment),
     /// A half could not be told to stop.
