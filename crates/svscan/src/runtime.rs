@@ -191,26 +191,24 @@ pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
 
 /// A `supervise` that is killed while all is being stopped leaves its service to nobody,
 /// and that of a log the lines that nobody has read: no scan will start another. One that
-/// has exited has none.
+/// has exited has left nobody, or has said why it could not begin, as the next would.
 fn in_a_stop<W: World>(
     table: &Table<W::Held>,
     service: Identity,
     event: Event,
     world: &mut W,
 ) -> Event {
-    let (Event::Died(half, ending, _), Some(logs)) = (event, table.stopping()) else {
+    let (Event::Died(half, Ending::Killed(_), _), Some(logs)) = (event, table.stopping()) else {
         return event;
     };
     let (name, held) = (name_of(table, service), table.held(service));
     let mut leaves = || held.is_some_and(|held| world.leaves_service(half, &name, held));
     let orphaned = match half {
-        Half::Main => ending != Ending::Exited(0) && leaves(),
+        Half::Main => leaves(),
         Half::Log => {
-            let killed = matches!(ending, Ending::Killed(_));
             let told = table.is_ending(service) && !table.is_searching();
-            let reads_on = logs == Logs::AtEnd && told;
             let writes = table.process(service, Half::Main).is_some();
-            killed && reads_on && (writes || leaves())
+            logs == Logs::AtEnd && told && (writes || leaves())
         }
     };
     // Nothing is started by a name that means another directory by now.

@@ -8,8 +8,9 @@
 mod tree;
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
-use dt_testkit::{Running, Suite, descendants_of_scratch, until, until_some};
+use dt_testkit::{Running, Suite, descendants_of_scratch, signal, until, until_some};
 use tree::Tree;
 
 /// The tree's `svscan` is asked for something.
@@ -70,6 +71,37 @@ fn a_stop_reaches_what_was_taken_over() {
     assert_eq!(second.wait(), 0);
     assert!(tree.logged("a").ends_with("over\n"));
     assert_eq!(tree.said(), "");
+}
+
+/// It has said why, and the next would say the same.
+#[test]
+fn a_supervise_that_cannot_begin_in_a_stop_is_not_tried_for_ever() {
+    if !ours() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.service(
+        "a",
+        "trap '' TERM; echo up >up; while :; do sleep 0.05; done",
+    );
+    let supervise = tree.suite.program("supervise");
+    tree.scratch.directory("bin");
+    let link = tree.scratch.join("bin/supervise");
+    symlink(supervise, &link).unwrap();
+    let mut path = tree.scratch.join("bin").into_os_string();
+    path.push(":");
+    path.push(tree.suite.path());
+    let mut svscan = tree.start_with_path(path);
+    let own = tree.one("a");
+    until("it is up", || tree.scratch.join("sc/a/up").exists());
+    fs::remove_file(&link).unwrap();
+    tree.scratch
+        .script("bin/supervise", "#!/bin/sh\necho tried >>tried; exit 111\n");
+    ask(&tree, "-t");
+    signal(own, "KILL");
+    assert_eq!(svscan.wait(), 0);
+    let tried = tree.scratch.read("sc/tried");
+    assert_eq!(String::from_utf8_lossy(&tried), "tried\n");
 }
 
 #[test]
@@ -239,7 +271,7 @@ exec sleep 1000"
     until("all have lost their parent", || {
         children(supervise).len() == ORPHANS + 1
     });
-    dt_testkit::signal(supervise, "KILL");
+    signal(supervise, "KILL");
     // Those that are no orphans are the service and its next supervise.
     until("all have become children of process 1", || {
         children(first).len() == ORPHANS + 2
@@ -249,7 +281,7 @@ exec sleep 1000"
         drop(dt_os::file::How::WRITE.open(&gate));
         children(first).len() == 2
     });
-    dt_testkit::signal(first, "TERM");
+    signal(first, "TERM");
     assert_eq!(container.wait(), 0);
     assert_eq!(tree.said(), "");
 }
@@ -273,7 +305,7 @@ fn as_process_1_it_stops_in_order_when_told_to_end() {
     let [first] = children(container.pid())[..] else {
         panic!("no svscan in the container");
     };
-    dt_testkit::signal(first, "TERM");
+    signal(first, "TERM");
     assert_eq!(container.wait(), 0);
     assert!(tree.logged("a").ends_with("over\n"));
     assert_eq!(tree.said(), "");
