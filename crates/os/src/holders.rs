@@ -5,9 +5,8 @@
 //! that list is believed only where the process of that number, held by a pidfd,
 //! has the very file open that is locked.
 
-use std::collections::HashMap;
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{self, File, Metadata};
+use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -35,8 +34,12 @@ pub enum Holder {
 /// thousand are held it is long.
 #[derive(Debug, Default)]
 pub struct Holders {
-    by_inode: Option<HashMap<u64, Vec<Pid>>>,
+    by_inode: Option<List>,
 }
+
+/// Inode numbers of locked files and who holds the locks, in order. As there may be
+/// thousands, nearly all of them others', each takes as little as it can.
+type List = Vec<(u64, Pid)>;
 
 impl Holders {
     /// Forgets what was read.
@@ -60,9 +63,7 @@ impl Holders {
                     Err(why) => return Holder::Unknown(why),
                 }
             }
-            let holders = self.by_inode.as_ref();
-            let pids = holders.and_then(|holders| holders.get(&lock.ino()));
-            for pid in pids.into_iter().flatten() {
+            for (_, pid) in of_inode(self.by_inode.as_deref(), lock.ino()) {
                 match prove(*pid, &lock) {
                     Ok(Some(process)) => return Holder::Process(*pid, process),
                     Ok(None) => dead = true,
@@ -92,14 +93,25 @@ fn held(name: &Path) -> Option<Metadata> {
 }
 
 /// Who holds a lock on which inode number.
-fn list() -> io::Result<HashMap<u64, Vec<Pid>>> {
-    let mut holders: HashMap<u64, Vec<Pid>> = HashMap::new();
-    for line in fs::read_to_string("/proc/locks")?.lines() {
-        if let Some((inode, pid)) = holder(line) {
-            holders.entry(inode).or_default().push(pid);
-        }
+fn list() -> io::Result<List> {
+    let mut holders = List::new();
+    let mut locks = BufReader::new(File::open("/proc/locks")?);
+    let mut line = String::new();
+    while locks.read_line(&mut line)? > 0 {
+        holders.extend(holder(&line));
+        line.clear();
     }
+    holders.sort_unstable();
     Ok(holders)
+}
+
+/// Those of one inode number.
+fn of_inode(list: Option<&[(u64, Pid)]>, inode: u64) -> &[(u64, Pid)] {
+    let list = list.unwrap_or_default();
+    let from = list.partition_point(|(other, _)| *other < inode);
+    let rest = list.get(from..).unwrap_or_default();
+    let count = rest.partition_point(|(other, _)| *other == inode);
+    rest.get(..count).unwrap_or_default()
 }
 
 /// As proc(5) has it: `1: FLOCK ADVISORY WRITE 4711 fe:00:1234 0 EOF`. One that
@@ -157,6 +169,20 @@ mod tests {
         ] {
             assert_eq!(holder(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn all_who_hold_a_lock_on_an_inode_are_found_and_nobody_else() {
+        let list: Vec<_> = [(3, 1), (5, 2), (5, 9), (8, 4)]
+            .map(|(inode, pid)| (inode, Pid::from_raw(pid)))
+            .into();
+        let pids = |inode| {
+            let found = of_inode(Some(&list), inode).iter();
+            found.map(|(_, pid)| pid.as_raw()).collect::<Vec<_>>()
+        };
+        assert_eq!([3, 5, 8].map(pids), [vec![1], vec![2, 9], vec![4]]);
+        assert!([0, 4, 9].map(pids).iter().all(Vec::is_empty));
+        assert!(of_inode(None, 5).is_empty());
     }
 
     #[test]
