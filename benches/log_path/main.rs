@@ -38,7 +38,7 @@ use table::Row;
 /// Measures our programs beside the original's.
 #[derive(Parser)]
 struct Options {
-    /// Size of the input; the one of 1-byte lines has a fifth of it
+    /// Size of the input
     #[arg(long, default_value_t = 200)]
     megabytes: u32,
     /// How often each program gets each input

@@ -43,10 +43,7 @@ pub fn with_and_without(rows: &[Row]) -> String {
 
 /// Seconds as min / median / max; the ratio is that of the medians of processor time.
 pub fn markdown(rows: &[Row], megabytes: u32) -> String {
-    let mut text = format!(
-        "Seconds for {megabytes} MB, min / median / max; 1-byte lines: {} MB.\n\n",
-        f64::from(megabytes) / 5.0
-    );
+    let mut text = format!("Seconds for {megabytes} MB, min / median / max.\n\n");
     text.push_str("| program | original: CPU | wall | ours: CPU | wall | CPU ratio |\n");
     text.push_str("|---|---|---|---|---|---|\n");
     for row in rows {
