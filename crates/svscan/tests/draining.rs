@@ -9,7 +9,13 @@
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod tree;
 
-use dt_testkit::{Outcome, Suite, descendants_of_scratch, signal, until, until_some};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use dt_testkit::{
+    Chance, Outcome, Suite, descendants_of_scratch, signal, skipped_without_strace, until,
+    until_some,
+};
 use tree::{Scanner, Tree};
 
 /// Has all to say at once, and as much again on its way out.
@@ -32,14 +38,37 @@ struct Stopping {
 impl Stopping {
     /// A tree that has been told to stop, with a log that does not read.
     fn begin(writer: &str) -> Self {
+        Self::begin_with(Tree::new(), writer)
+    }
+
+    /// The same where the log's first `supervise` is traced, by strace(1) with these
+    /// options.
+    fn begin_traced(options: &str) -> Self {
         let tree = Tree::new();
+        let real = tree.suite.program("supervise");
+        let (real, here) = (real.display(), tree.scratch.path().display());
+        let script = format!(
+            "#!/bin/sh\nif [ $1 = log ] && mkdir {here}/traced 2>/dev/null; then\n\
+             exec strace -D -o {here}/trace {options} {real} log\nfi\nexec {real} $1\n"
+        );
+        tree.scratch.script("bin/supervise", script);
+        Self::begin_with(tree, WRITER)
+    }
+
+    fn begin_with(tree: Tree, writer: &str) -> Self {
         tree.service_with_log("a", writer);
         tree.scratch.script("sc/a/log/run", LOGGER);
-        let svscan = tree.start();
+        let mut path = tree.scratch.join("bin").into_os_string();
+        path.push(":");
+        path.push(tree.suite.path());
+        let svscan = tree.start_with_path(path);
         tree.one("a");
+        tree.one("a/log");
         let all = Self { tree, svscan };
-        let log = all.tree.service_of("a/log");
-        until("its log sleeps", || all.loggers() == [log]);
+        until("its log sleeps", || {
+            let log = all.tree.service_of("a/log");
+            all.loggers().last() == Some(&log)
+        });
         all.ask("-t");
         all
     }
@@ -72,8 +101,9 @@ impl Stopping {
     }
 
     /// All that was written is in the log, once and in its order, and nobody is left.
+    /// Gives the trace, where there is one.
     #[track_caller]
-    fn assert_nothing_is_lost(mut self) {
+    fn assert_nothing_is_lost(mut self) -> String {
         assert_eq!(self.svscan.wait(), 0);
         let logged = self.tree.logged("a");
         let wanted: Vec<_> = (1..=1000).map(|number| number.to_string()).collect();
@@ -82,6 +112,7 @@ impl Stopping {
         until("nothing is left", || {
             descendants_of_scratch(self.tree.scratch.path()).is_empty()
         });
+        std::fs::read_to_string(self.tree.scratch.join("trace")).unwrap_or_default()
     }
 }
 
@@ -151,6 +182,70 @@ while :; do sleep 0.01; done";
     until("another logger", || all.loggers().len() == 2);
     all.tree.scratch.file("sc/a/over", "");
     all.assert_nothing_is_lost();
+}
+
+/// How many of these runs go on at a time; most of the time they wait.
+const AT_A_TIME: usize = 8;
+
+/// How many kills the ordinary test makes, at other calls each time.
+/// `DAEMONTOOLS_KILL_POINTS=all` kills at each call that there is.
+const SOME: usize = 12;
+
+#[test]
+fn a_kill_of_the_logs_supervise_at_any_call_up_to_the_end_of_a_stop_loses_nothing() {
+    const NAME: &str =
+        "a_kill_of_the_logs_supervise_at_any_call_up_to_the_end_of_a_stop_loses_nothing";
+    if !ours() || skipped_without_strace(NAME) {
+        return;
+    }
+    // Whose logger is killed makes the most calls.
+    let run = |options: &str| {
+        let all = Stopping::begin_traced(options);
+        all.until_service_has_gone();
+        all.let_read();
+        signal(all.logger(), "KILL");
+        all.assert_nothing_is_lost()
+    };
+    let trace = run("");
+    let calls = calls_in(&trace);
+    let all = std::env::var_os("DAEMONTOOLS_KILL_POINTS").is_some_and(|value| value == "all");
+    let step = if all { 1 } else { calls.len() / SOME };
+    let first = Chance::of_test(NAME).below(step as u64);
+    let points = calls.iter().skip(usize::try_from(first).unwrap());
+    let points: Vec<_> = points.step_by(step).collect();
+    let (next, killed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some((call, number)) = points.get(next.fetch_add(1, Relaxed)) {
+                    eprintln!("{NAME}: {call} {number}");
+                    let trace = run(&format!("-e inject={call}:signal=KILL:when={number}"));
+                    killed.fetch_add(usize::from(trace.contains("killed by SIGKILL")), Relaxed);
+                }
+            });
+        }
+    });
+    let (killed, count) = (killed.into_inner(), points.len());
+    // Not each run makes each call as often.
+    assert!(killed * 2 > count, "{killed} kills at {count} points");
+}
+
+/// Each call in a trace, as the first, second, third of its name.
+fn calls_in(trace: &str) -> Vec<(&str, usize)> {
+    let names = trace
+        .lines()
+        .filter_map(|line| Some(line.split_once('(')?.0));
+    let is_name = |name: &&str| {
+        name.bytes()
+            .all(|it| it.is_ascii_alphanumeric() || it == b'_')
+    };
+    let mut counts = HashMap::new();
+    let counted = names.filter(is_name).map(|name| {
+        let count: &mut usize = counts.entry(name).or_default();
+        *count += 1;
+        (name, *count)
+    });
+    counted.collect()
 }
 
 /// Who tells the log to end as well does not want the rest.
