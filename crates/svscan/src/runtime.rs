@@ -98,6 +98,8 @@ pub trait World {
     /// Whether a half of this name, whose `supervise` was killed, lives on; or, of a log,
     /// whether there is something in the pipe for another to read.
     fn leaves_service(&mut self, half: Half, name: &OsStr, held: &Self::Held) -> bool;
+    /// Whether a half has a `supervise` now, whoever has started it.
+    fn is_supervised(&mut self, half: Half, name: &OsStr) -> bool;
     /// Whether a half has a `supervise`, or has left a service without one, whoever
     /// has started them.
     fn lives(&mut self, half: Half, name: &OsStr) -> bool;
@@ -190,22 +192,24 @@ pub fn turn<W: World>(table: &mut Table<W::Held>, world: &mut W) -> Flow {
 }
 
 /// A `supervise` that is killed while all is being stopped leaves its service to nobody,
-/// and that of a log the lines that nobody has read: no scan will start another. One that
-/// has exited has left nobody, or has said why it could not begin, as the next would.
+/// and that of a log the lines that nobody has read: no scan will start another.
 fn in_a_stop<W: World>(
     table: &Table<W::Held>,
     service: Identity,
     event: Event,
     world: &mut W,
 ) -> Event {
-    let (Event::Died(half, Ending::Killed(_), _), Some(logs)) = (event, table.stopping()) else {
+    let (Event::Died(half, ending, _), Some(logs)) = (event, table.stopping()) else {
         return event;
     };
     let (name, held) = (name_of(table, service), table.held(service));
     let mut leaves = || held.is_some_and(|held| world.leaves_service(half, &name, held));
-    let orphaned = match half {
-        Half::Main => leaves(),
-        Half::Log => {
+    let orphaned = match (ending, half) {
+        (Ending::Exited(0), _) => false,
+        // Another was quicker to the lock. Where none has it, the next would fail as well.
+        (Ending::Exited(_), _) => world.is_supervised(half, &name),
+        (Ending::Killed(_), Half::Main) => leaves(),
+        (Ending::Killed(_), Half::Log) => {
             let told = table.is_ending(service) && !table.is_searching();
             let writes = table.process(service, Half::Main).is_some();
             logs == Logs::AtEnd && told && (writes || leaves())

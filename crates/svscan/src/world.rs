@@ -405,12 +405,13 @@ impl World for Kernel {
         unread || survivors::are_left(&directory_of(half, name))
     }
 
+    fn is_supervised(&mut self, half: Half, name: &OsStr) -> bool {
+        let holder = supervisor_of(&mut self.locks, &directory_of(half, name));
+        !matches!(holder, Holder::Nobody)
+    }
+
     fn lives(&mut self, half: Half, name: &OsStr) -> bool {
-        let directory = directory_of(half, name);
-        match supervisor_of(&mut self.locks, &directory) {
-            Holder::Process(..) | Holder::Unknown(_) => true,
-            Holder::Nobody => survivors::are_left(&directory),
-        }
+        self.is_supervised(half, name) || survivors::are_left(&directory_of(half, name))
     }
 
     fn bonds(&mut self, names: &[OsString]) -> Vec<Bond> {

@@ -364,9 +364,13 @@ impl World for Pretended {
     }
 
     fn lives(&mut self, half: Half, name: &OsStr) -> bool {
-        let directory = self.names[name.to_str().unwrap()];
+        self.is_supervised(half, name)
+    }
+
+    fn is_supervised(&mut self, half: Half, name: &OsStr) -> bool {
+        let named = self.names.get(name.to_str().unwrap());
         let mut all = self.processes.values();
-        all.any(|is| (is.directory, is.half) == (directory, half))
+        named.is_some_and(|directory| all.any(|is| (is.directory, is.half) == (*directory, half)))
     }
 
     fn bonds(&mut self, names: &[OsString]) -> Vec<Bond> {
