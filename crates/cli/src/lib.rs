@@ -17,13 +17,21 @@ use std::ffi::OsString;
 /// A program: what `main` does, without the process around it.
 pub type Program = fn(&[OsString]) -> Result<Exit, Fatal>;
 
+/// Has the program begin with this, a [`Program`]. The crate is to be
+/// `#![cfg_attr(not(test), no_main)]`.
+#[macro_export]
+macro_rules! main {
+    ($program:expr) => {
+        $crate::entry!(|| $crate::program($program).code());
+    };
+}
+
+#[doc(hidden)]
+pub use dt_os::entry;
+
 /// Runs `program` with this process's arguments, argv\[0\] left out, and prints
 /// the line that a failure ends with.
-///
-/// Belongs at the very start of `main`: it also undoes what Rust's runtime did
-/// to the signals.
 pub fn program(program: Program) -> Exit {
-    dt_os::startup::undo_runtime();
     version::carry();
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     finish(program(&arguments))

@@ -1,5 +1,4 @@
 //! The program `envdir`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(envdir::run)
-}
+dt_cli::main!(envdir::run);

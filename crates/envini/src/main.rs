@@ -1,5 +1,4 @@
 //! The program `envini`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(envini::run)
-}
+dt_cli::main!(envini::run);

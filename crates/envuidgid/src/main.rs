@@ -1,5 +1,4 @@
 //! The program `envuidgid`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(envuidgid::run)
-}
+dt_cli::main!(envuidgid::run);

@@ -1,5 +1,4 @@
 //! The program `fghack`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(fghack::run)
-}
+dt_cli::main!(fghack::run);

@@ -1,5 +1,4 @@
 //! The program `multilog`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(multilog::run)
-}
+dt_cli::main!(multilog::run);

@@ -1,14 +1,19 @@
-//! What this process was given by its parent, noted before Rust's runtime runs.
+//! How a program begins, and what it was given by its parent.
 //!
-//! The runtime ignores SIGPIPE before `main`, and what is ignored stays ignored
-//! across exec; a service started by us would inherit it. So the state is
-//! recorded first and put back as the first thing a program does.
+//! Programs begin at a `main` of ours ([`entry!`](crate::entry)), not at that of Rust's
+//! runtime. That one ignores SIGPIPE, which services would inherit, and prepares for
+//! telling of an overflown stack: for that it reads /proc/self/maps and takes pages that
+//! stay, in each of the three processes that a service with its log has. What it does
+//! besides is done here.
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering::Relaxed};
 
-use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::stat::Mode;
 
 static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 static CHILD_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
@@ -20,7 +25,7 @@ static ARGUMENT_COUNT: AtomicI32 = AtomicI32::new(0);
 static ARGUMENTS: AtomicPtr<*mut c_char> = AtomicPtr::new(std::ptr::null_mut());
 
 /// glibc calls the functions of this section with `main`'s arguments, before
-/// `main` and so before Rust's runtime.
+/// `main`, whosever that is: a test's is that of Rust's runtime.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static RECORD: extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) = record;
@@ -47,22 +52,60 @@ pub(crate) fn is_ignored(signal: c_int) -> bool {
 
 fn is_open(number: c_int) -> bool {
     // SAFETY: asks about a number, which need not be open, and touches no memory.
-    unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
+    let asked = Errno::result(unsafe { libc::fcntl(number, libc::F_GETFD) });
+    // Nothing else says that it is not, and there is nothing else by fcntl(2).
+    asked != Err(Errno::EBADF)
 }
 
 fn is_blocked(signal: Signal) -> bool {
     SigSet::thread_get_mask().is_ok_and(|mask| mask.contains(signal))
 }
 
-/// Puts SIGPIPE back to what our parent chose. The first thing a program does.
-pub fn undo_runtime() {
-    let handler = if PIPE_WAS_IGNORED.load(Relaxed) {
-        SigHandler::SigIgn
-    } else {
-        SigHandler::SigDfl
+/// Has the program begin with this: a function without arguments that gives the exit
+/// code, from 0 to 255. The crate is to be `#![cfg_attr(not(test), no_main)]`: its unit
+/// tests have a `main` of their own.
+#[macro_export]
+macro_rules! entry {
+    ($begin:expr) => {
+        #[cfg(test)]
+        const _: fn() -> u8 = $begin;
+
+        #[cfg(not(test))]
+        #[unsafe(no_mangle)]
+        extern "C" fn main(
+            _: core::ffi::c_int,
+            _: *const *const core::ffi::c_char,
+        ) -> core::ffi::c_int {
+            $crate::startup::enter($begin)
+        }
     };
-    // SAFETY: installs no handler, so no code of ours can run in signal context.
-    let _ = unsafe { signal(Signal::SIGPIPE, handler) };
+}
+
+/// What [`entry!`](crate::entry) calls, and nobody else.
+///
+/// A panic that unwinds ends the program with 101, as in Rust's own runtime.
+#[doc(hidden)]
+#[expect(clippy::exit, reason = "the end of main")]
+pub fn enter(begin: fn() -> u8) -> ! {
+    if fill_up_standard().is_err() {
+        // What is opened next would be taken for standard output.
+        std::process::abort();
+    }
+    let code = std::panic::catch_unwind(begin).unwrap_or(101);
+    // Not by returning: what the standard library has yet to print, it prints here.
+    std::process::exit(code.into())
+}
+
+/// Puts /dev/null where standard input, output or error is closed.
+fn fill_up_standard() -> nix::Result<()> {
+    for open in &STANDARD_WAS_OPEN {
+        if !open.load(Relaxed) {
+            // The lowest number there is, which is the one that is wanted.
+            let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR, Mode::empty())?;
+            std::mem::forget(null);
+        }
+    }
+    Ok(())
 }
 
 /// Whether our parent had us ignore SIGPIPE.
@@ -84,7 +127,7 @@ pub fn child_was_blocked() -> bool {
 }
 
 /// Whether our parent gave us a descriptor `number`, one of 0, 1 and 2; where it
-/// did not, the runtime has put /dev/null there.
+/// did not, /dev/null is there.
 #[must_use]
 pub fn standard_was_open(number: usize) -> bool {
     STANDARD_WAS_OPEN

@@ -1,5 +1,4 @@
 //! The program `pgrphack`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(pgrphack::run)
-}
+dt_cli::main!(pgrphack::run);

@@ -1,5 +1,4 @@
 //! The program `readproctitle`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(readproctitle::run)
-}
+dt_cli::main!(readproctitle::run);

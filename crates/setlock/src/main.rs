@@ -1,5 +1,4 @@
 //! The program `setlock`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(setlock::run)
-}
+dt_cli::main!(setlock::run);

@@ -1,5 +1,4 @@
 //! The program `setuidgid`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(setuidgid::run)
-}
+dt_cli::main!(setuidgid::run);

@@ -1,5 +1,4 @@
 //! The program `setuser`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(setuser::run)
-}
+dt_cli::main!(setuser::run);

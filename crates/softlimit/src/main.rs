@@ -1,5 +1,4 @@
 //! The program `softlimit`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(softlimit::run)
-}
+dt_cli::main!(softlimit::run);

@@ -1,5 +1,4 @@
 //! The program `supervise`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(supervise::run)
-}
+dt_cli::main!(supervise::run);

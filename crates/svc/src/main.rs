@@ -1,5 +1,4 @@
 //! The program `svc`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svc::run)
-}
+dt_cli::main!(svc::run);

@@ -1,5 +1,4 @@
 //! The program `svcheck`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svcheck::run)
-}
+dt_cli::main!(svcheck::run);

@@ -1,5 +1,4 @@
 //! The program `svdt`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svdt::run)
-}
+dt_cli::main!(svdt::run);

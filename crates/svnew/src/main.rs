@@ -1,5 +1,4 @@
 //! The program `svnew`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svnew::run)
-}
+dt_cli::main!(svnew::run);

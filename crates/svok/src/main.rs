@@ -1,5 +1,4 @@
 //! The program `svok`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svok::run)
-}
+dt_cli::main!(svok::run);

@@ -1,5 +1,4 @@
 //! The program `svscan`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svscan::run)
-}
+dt_cli::main!(svscan::run);

@@ -77,7 +77,7 @@ fn children_are_given_what_svscan_was_given() {
     assert_eq!(field(pid, "status", "SigBlk:"), "0000000000000000");
     let ignored = u64::from_str_radix(&field(pid, "status", "SigIgn:"), 16).unwrap();
     let signals = [10, 17, 13].map(|number| ignored >> (number - 1) & 1);
-    // Rust's runtime ignores PIPE, in svscan too, but no child may see that.
+    // svscan itself ignores PIPE, but no child may see that.
     assert_eq!(signals, [1, 1, 0], "USR1, CHLD and PIPE");
     let soft = field(pid, "limits", "Max open files");
     assert_eq!(soft.split_whitespace().next(), Some("100"));

@@ -1,5 +1,4 @@
 //! The program `svscanboot`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svscanboot::run)
-}
+dt_cli::main!(svscanboot::run);

@@ -1,5 +1,4 @@
 //! The program `svscanctl`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svscanctl::run)
-}
+dt_cli::main!(svscanctl::run);

@@ -1,5 +1,4 @@
 //! The program `svstat`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svstat::run)
-}
+dt_cli::main!(svstat::run);

@@ -1,5 +1,4 @@
 //! The program `svup`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svup::run)
-}
+dt_cli::main!(svup::run);

@@ -1,5 +1,4 @@
 //! The program `svwait`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svwait::run)
-}
+dt_cli::main!(svwait::run);

@@ -1,5 +1,4 @@
 //! The program `svwhy`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(svwhy::run)
-}
+dt_cli::main!(svwhy::run);

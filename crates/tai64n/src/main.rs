@@ -1,5 +1,4 @@
 //! The program `tai64n`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(tai64n::run)
-}
+dt_cli::main!(tai64n::run);

@@ -1,5 +1,4 @@
 //! The program `tai64nlocal`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(tai64nlocal::run)
-}
+dt_cli::main!(tai64nlocal::run);

@@ -1,5 +1,4 @@
 //! The program `trycode`.
+#![cfg_attr(not(test), no_main)]
 
-fn main() -> dt_cli::Exit {
-    dt_cli::program(trycode::run)
-}
+dt_cli::main!(trycode::run);
