@@ -45,13 +45,19 @@ impl Notices {
     /// what is the case now matters most.
     #[must_use]
     pub fn with(mut self, notice: Notice) -> Self {
-        if self.queue.iter().all(Option::is_some) {
+        if self.is_full() {
             self = self.without_first();
         }
         if let Some(place) = self.queue.iter_mut().find(|place| place.is_none()) {
             *place = Some(notice);
         }
         self
+    }
+
+    /// Whether the next one drops another.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.queue.iter().all(Option::is_some)
     }
 
     fn without_first(mut self) -> Self {

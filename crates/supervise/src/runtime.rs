@@ -40,6 +40,9 @@ pub trait World {
     fn start(&mut self, state: &State, whose: Unit, role: Role) -> io::Result<Pid>;
     /// Runs `notify`; `state` is the one from which it is to be told no more.
     fn notify(&mut self, state: &State, notice: &Notice) -> io::Result<Pid>;
+    /// Tells that the oldest of too many notices is not given, for the sake of the
+    /// `notify` that is in their way: once of each.
+    fn warn_of_lost_notice(&mut self, _slow: Option<Pid>) {}
     /// Tells why a process could not be made.
     fn warn_of_failed_start(&mut self, why: &io::Error);
     /// Whether nothing is left of what `run` has started.
@@ -342,6 +345,9 @@ fn step(state: &mut State, unit: Unit, event: Event, world: &mut impl World) -> 
     (*machine, actions) = machine.step(event, at, &policy);
     for action in actions.into_iter().flatten() {
         if let Some(notice) = notice(unit, machine.role, action) {
+            if state.notices.is_full() {
+                world.warn_of_lost_notice(state.notices.now.map(|now| now.pid));
+            }
             state.notices = state.notices.with(notice);
         }
     }

@@ -169,6 +169,25 @@ fn notify_is_told_of_each_start_and_end_in_order() {
     assert_eq!(told.unwrap().rsplit('-').next(), Some(&*pid.to_string()));
 }
 
+/// Six are made each time that it comes up and goes down.
+#[test]
+fn that_a_notify_keeps_others_waiting_until_they_are_lost_is_said_once() {
+    let service = Service::new("exec sleep 1000");
+    service.hook("start", "exit 0");
+    service.hook("stop", "exit 0");
+    service.hook("notify", "exec sleep 1000");
+    let _running = service.start();
+    for _ in 0..3 {
+        service.until_state(State::Running);
+        service.send("d");
+        service.until_state(State::Stopped);
+        service.send("u");
+    }
+    let said = "supervise: warning: d/notify takes too long: \
+                of what it is to be told the oldest is lost\n";
+    assert_eq!(service.errors(), said);
+}
+
 #[test]
 fn log_reads_what_run_writes_and_neither_loses_a_line_by_the_other() {
     let service =

@@ -103,6 +103,8 @@ pub(crate) struct Kernel {
     lean: bool,
     /// A process that `run` has left behind, of which that was said.
     stray: Option<Pid>,
+    /// A `notify` that others wait for, of which that was said.
+    slow: Option<Pid>,
     /// The record in the status file, as far as it was written in this turn.
     ///
     /// A flood of commands that change nothing is then one write a turn; yet each
@@ -154,6 +156,7 @@ impl Kernel {
             told: Told::default(),
             lean: false,
             stray: None,
+            slow: None,
             written: None,
             shown: None,
             owed: None,
@@ -360,6 +363,13 @@ impl World for Kernel {
 
     fn notify(&mut self, state: &State, notice: &Notice) -> io::Result<Pid> {
         self.give_notice(state, *notice)
+    }
+
+    fn warn_of_lost_notice(&mut self, slow: Option<Pid>) {
+        if slow.is_some() && self.slow != slow {
+            self.slow = slow;
+            self.warn_of_slow_notify();
+        }
     }
 
     /// In the original's words, which scripts may know, though we try again much

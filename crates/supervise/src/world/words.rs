@@ -50,6 +50,14 @@ impl Kernel {
         Some(stray)
     }
 
+    pub(super) fn warn_of_slow_notify(&self) {
+        let line = Message::new(PROGRAM, "warning")
+            .pieces(&[&self.directory])
+            .text("/notify takes too long: of what it is to be told the oldest is lost")
+            .line();
+        let _ = descriptor::write_all(descriptor::stderr(), &line);
+    }
+
     pub(super) fn warn_of_record(&self, verb: &str, why: &io::Error) {
         let name = crate::shown(&self.directory, &self.place, "record");
         let what: [&OsStr; 4] = ["unable to ".as_ref(), verb.as_ref(), " ".as_ref(), &name];
