@@ -24,6 +24,8 @@ pub fn link() {
     );
     if links_with(&order).unwrap_or(false) {
         println!("cargo:rustc-link-arg-bins={order}");
+        // What is written to begins where a page does, and not wherever the code ends.
+        println!("cargo:rustc-link-arg-bins=-Wl,-z,separate-loadable-segments");
     }
 }
 
