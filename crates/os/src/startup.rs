@@ -1,6 +1,6 @@
 //! How a program begins, and what it was given by its parent.
 //!
-//! Programs begin at a `main` of ours ([`entry!`](crate::entry)), not at that of Rust's
+//! Programs begin at a `main` of ours ([`entry!`](macro@crate::entry)), not at that of Rust's
 //! runtime. That one ignores SIGPIPE, which services would inherit, and prepares for
 //! telling of an overflown stack: for that it reads /proc/self/maps and takes pages that
 //! stay, in each of the three processes that a service with its log has. What it does
@@ -81,7 +81,7 @@ macro_rules! entry {
     };
 }
 
-/// What [`entry!`](crate::entry) calls, and nobody else.
+/// What [`entry!`](macro@crate::entry) calls, and nobody else.
 ///
 /// A panic that unwinds ends the program with 101, as in Rust's own runtime.
 #[doc(hidden)]
