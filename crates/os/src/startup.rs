@@ -53,7 +53,7 @@ pub(crate) fn is_ignored(signal: c_int) -> bool {
 fn is_open(number: c_int) -> bool {
     // SAFETY: asks about a number, which need not be open, and touches no memory.
     let asked = Errno::result(unsafe { libc::fcntl(number, libc::F_GETFD) });
-    // Nothing else says that it is not, and there is nothing else by fcntl(2).
+    // Any other error says nothing about the number.
     asked != Err(Errno::EBADF)
 }
 

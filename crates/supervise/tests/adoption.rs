@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use dt_os::clock::Moment;
 use dt_service::{Incarnation, Record, Status, Want};
+use dt_testkit::points::{Point, each, some};
 use dt_testkit::{Running, Suite, signal, skipped_without_strace, until, until_some};
-use kit::points::{self, Point, say, tell};
+use kit::points::{self, say, tell};
 use kit::{Service, copies};
 
 /// Notes each copy, and lives on as one process.
@@ -318,8 +319,8 @@ fn a_kill_at_any_system_call_leaves_one_copy() {
     let points = points::calls(&service, |running| {
         assert!(!is_killed_on_its_way(&service, running));
     });
-    let points = points::some(points, SOME);
-    let killed = points::each(&points, kill_at);
+    let points = some(points, SOME);
+    let killed = each(&points, kill_at);
     say(&format!(
         "{NAME}: {killed} kills at {} points",
         points.len()

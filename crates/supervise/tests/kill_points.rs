@@ -12,8 +12,9 @@ use std::collections::HashSet;
 use std::fs;
 
 use dt_service::details::{Details, State};
+use dt_testkit::points::{Point, each, some};
 use dt_testkit::{Running, Suite, skipped_without_strace, until, until_some};
-use kit::points::{self, Point, say, tell};
+use kit::points::{self, say, tell};
 use kit::{Service, copies};
 
 /// How many kills the ordinary test makes for each setting.
@@ -420,11 +421,11 @@ fn a_kill_at_any_system_call_leaves_each_setting_in_force() {
         .filter(|one| wanted.is_empty() || one.name == wanted);
     let all: Vec<_> = chosen
         .flat_map(|scenario| {
-            let points = points::some(scenario.points(), SOME);
+            let points = some(scenario.points(), SOME);
             points.into_iter().map(move |point| (scenario, point))
         })
         .collect();
-    let killed = points::each(&all, |(scenario, point)| scenario.kill_at(point));
+    let killed = each(&all, |(scenario, point)| scenario.kill_at(point));
     say(&format!("{NAME}: {killed} kills at {} points", all.len()));
     // Not each run makes each call as often, and some come at the end alone.
     assert!(killed * 4 > all.len(), "only {killed} kills");

@@ -5,9 +5,10 @@
 mod kit;
 
 use dt_service::details::{Details, State};
+use dt_testkit::points::{Point, each};
 use dt_testkit::{Suite, skipped_without_strace, until, until_some};
 use kit::Service;
-use kit::points::{self, Point, tell};
+use kit::points::{self, tell};
 
 /// More writes than there are until the service has died twice: one of them lets go
 /// each child that there is.
@@ -25,7 +26,7 @@ fn a_child_that_is_on_record_and_not_let_go_yet_is_not_lost_with_its_supervise()
     let all: Vec<Point> = (1..=WRITES)
         .map(|number| ("write".to_owned(), number))
         .collect();
-    let killed = points::each(&all, kill_at);
+    let killed = each(&all, kill_at);
     assert!(killed * 2 > WRITES, "only {killed} kills");
 }
 

@@ -9,12 +9,9 @@
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod tree;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
+use dt_testkit::points::{self, calls_in};
 use dt_testkit::{
-    Chance, Outcome, Suite, descendants_of_scratch, signal, skipped_without_strace, until,
-    until_some,
+    Outcome, Suite, descendants_of_scratch, signal, skipped_without_strace, until, until_some,
 };
 use tree::{Scanner, Tree};
 
@@ -184,9 +181,6 @@ while :; do sleep 0.01; done";
     all.assert_nothing_is_lost();
 }
 
-/// How many of these runs go on at a time; most of the time they wait.
-const AT_A_TIME: usize = 8;
-
 /// How many kills the ordinary test makes, at other calls each time.
 /// `DAEMONTOOLS_KILL_POINTS=all` kills at each call that there is.
 const SOME: usize = 12;
@@ -206,46 +200,14 @@ fn a_kill_of_the_logs_supervise_at_any_call_up_to_the_end_of_a_stop_loses_nothin
         signal(all.logger(), "KILL");
         all.assert_nothing_is_lost()
     };
-    let trace = run("");
-    let calls = calls_in(&trace);
-    let all = std::env::var_os("DAEMONTOOLS_KILL_POINTS").is_some_and(|value| value == "all");
-    let step = if all { 1 } else { calls.len() / SOME };
-    let first = Chance::of_test(NAME).below(step as u64);
-    let points = calls.iter().skip(usize::try_from(first).unwrap());
-    let points: Vec<_> = points.step_by(step).collect();
-    let (next, killed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
-            scope.spawn(|| {
-                while let Some((call, number)) = points.get(next.fetch_add(1, Relaxed)) {
-                    eprintln!("{NAME}: {call} {number}");
-                    let trace = run(&format!("-e inject={call}:signal=KILL:when={number}"));
-                    killed.fetch_add(usize::from(trace.contains("killed by SIGKILL")), Relaxed);
-                }
-            });
-        }
+    let points = points::some(calls_in(&run("")), SOME);
+    let killed = points::each(&points, |(call, number)| {
+        let trace = run(&format!("-e inject={call}:signal=KILL:when={number}"));
+        trace.contains("killed by SIGKILL")
     });
-    let (killed, count) = (killed.into_inner(), points.len());
+    let count = points.len();
     // Not each run makes each call as often.
     assert!(killed * 2 > count, "{killed} kills at {count} points");
-}
-
-/// Each call in a trace, as the first, second, third of its name.
-fn calls_in(trace: &str) -> Vec<(&str, usize)> {
-    let names = trace
-        .lines()
-        .filter_map(|line| Some(line.split_once('(')?.0));
-    let is_name = |name: &&str| {
-        name.bytes()
-            .all(|it| it.is_ascii_alphanumeric() || it == b'_')
-    };
-    let mut counts = HashMap::new();
-    let counted = names.filter(is_name).map(|name| {
-        let count: &mut usize = counts.entry(name).or_default();
-        *count += 1;
-        (name, *count)
-    });
-    counted.collect()
 }
 
 /// Who tells the log to end as well does not want the rest.

@@ -13,14 +13,11 @@
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod tree;
 
-use std::collections::HashMap;
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
 
+use dt_testkit::points::{self, calls_in};
 use dt_testkit::{Suite, signal, skipped_without_strace, until, until_some};
 use tree::{Scanner, Tree};
 
@@ -48,9 +45,6 @@ struct Point {
     number: usize,
 }
 
-/// How many runs go on at a time; most of the time they wait.
-const AT_A_TIME: usize = 8;
-
 /// How many kills of each kind the ordinary test makes.
 const SOME: usize = 6;
 
@@ -60,9 +54,6 @@ fn a_kill_at_any_system_call_leaves_one_copy_and_each_line() {
     if Suite::under_test().is_original() || skipped_without_strace(NAME) {
         return;
     }
-    let all = std::env::var_os("DAEMONTOOLS_KILL_POINTS").is_some_and(|value| value == "all");
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let moment = now.unwrap().subsec_micros() as usize;
     let mut points = Vec::new();
     for victim in [Victim::Svscan, Victim::Supervise] {
         let calls = calls_of(victim);
@@ -73,30 +64,10 @@ fn a_kill_at_any_system_call_leaves_one_copy_and_each_line() {
                 call: call.clone(),
                 number: *number,
             });
-            let step = if all { 1 } else { calls.len() / SOME };
-            points.extend(of_kind.skip(moment % step).step_by(step));
+            points.extend(points::some(of_kind.collect(), SOME));
         }
     }
-    let next = AtomicUsize::new(0);
-    let killed = AtomicUsize::new(0);
-    let failed = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
-            scope.spawn(|| {
-                while let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // The others are worth knowing as well.
-                    match std::panic::catch_unwind(|| kill_at(point)) {
-                        Ok(true) => drop(killed.fetch_add(1, Ordering::Relaxed)),
-                        Ok(false) => {}
-                        Err(_) => failed.lock().unwrap().push(point),
-                    }
-                }
-            });
-        }
-    });
-    let killed = killed.into_inner();
-    let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "{failed:?}");
+    let killed = points::each(&points, kill_at);
     eprintln!("{NAME}: {killed} kills at {} points", points.len());
     // Not each run makes each call as often.
     assert!(killed * 2 > points.len(), "only {killed} kills");
@@ -104,26 +75,13 @@ fn a_kill_at_any_system_call_leaves_one_copy_and_each_line() {
 
 /// Each call that the victim makes from its start to its end, as the first, second,
 /// third of its name, in order.
-fn calls_of(victim: Victim) -> Vec<(String, usize)> {
+fn calls_of(victim: Victim) -> Vec<points::Point> {
     let tree = Tree::new();
     let mut svscan = start(&tree, victim, &["-o", "trace"]);
     assert!(scenario(&tree, &mut svscan, victim, "untouched").is_none());
     stop(&tree, &mut svscan);
     let trace = String::from_utf8(tree.scratch.read("trace")).unwrap();
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    let names = trace
-        .lines()
-        .filter_map(|line| Some(line.split_once('(')?.0));
-    let names = names.filter(|name| {
-        name.bytes()
-            .all(|it| it.is_ascii_alphanumeric() || it == b'_')
-    });
-    let calls = names.map(|name| {
-        let count = counts.entry(name).or_default();
-        *count += 1;
-        (name.to_owned(), *count)
-    });
-    calls.collect()
+    calls_in(&trace)
 }
 
 /// `svscan` on a tree with the service `b`, where the victim, the first of its kind,

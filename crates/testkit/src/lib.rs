@@ -13,6 +13,7 @@ mod chance;
 mod http;
 mod outcome;
 mod pipe;
+pub mod points;
 mod process;
 mod scratch;
 mod suite;

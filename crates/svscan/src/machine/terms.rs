@@ -157,8 +157,9 @@ pub enum Event {
     Absent(Half, Moment),
     /// A half's process has ended.
     Died(Half, Ending, Moment),
-    /// A half was killed while all is being stopped, and its service lives on, or a log
-    /// has not read all: another is needed, which takes that over and can be told.
+    /// A half has ended before its time while all is being stopped: it was killed, and
+    /// its service lives on, or a log has not read all; or another has its lock. There
+    /// must be one that can be told.
     Orphaned(Half),
     /// It is to be stopped, or reminded that it is.
     Stop(Logs, Moment),
