@@ -70,6 +70,8 @@ macro_rules! entry {
         #[cfg(test)]
         const _: fn() -> u8 = $begin;
 
+        // SAFETY: the C library calls what has this name, with these arguments, and nothing
+        // else in a program that is `no_main` has it.
         #[cfg(not(test))]
         #[unsafe(no_mangle)]
         extern "C" fn main(
