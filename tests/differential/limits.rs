@@ -1,5 +1,7 @@
 //! softlimit: random options and numbers.
 
+use std::ops::Range;
+
 use dt_testkit::{Outcome, Scratch, Suite};
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
@@ -39,17 +41,38 @@ fn number() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Bytes of stack or of memory with which it is chance whether a program can begin: the
+/// kernel puts the stack at a random place within its pages. With less none can, with more
+/// all do.
+const CHANCE: Range<u64> = 4096..1 << 24;
+
+/// The number as softlimit reads it: digits up to anything else, modulo 2^64.
+fn read(number: &str) -> u64 {
+    let digits = number.bytes().take_while(u8::is_ascii_digit);
+    digits.fold(0, |so_far: u64, digit| {
+        so_far
+            .wrapping_mul(10)
+            .wrapping_add(u64::from(digit - b'0'))
+    })
+}
+
+/// Whether an option leaves it to chance what becomes of the child.
+fn is_left_to_chance(letter: char, number: &str) -> bool {
+    matches!(letter, 'a' | 'm' | 's') && CHANCE.contains(&read(number))
+}
+
 /// An option as one word or as two. The processor time is at least some minutes:
 /// less may or may not end the child in time.
 fn option() -> impl Strategy<Value = Vec<String>> {
     let letter = select(b"acdflmoprst".to_vec());
-    (letter, number(), any::<bool>()).prop_map(|(letter, number, attached)| {
-        let letter = char::from(letter);
-        let number = if letter == 't' {
-            format!("9{number}99")
-        } else {
-            number
-        };
+    let drawn = (letter, number()).prop_map(|(letter, number)| match char::from(letter) {
+        't' => ('t', format!("9{number}99")),
+        letter => (letter, number),
+    });
+    let drawn = drawn.prop_filter("left to chance", |(letter, number)| {
+        !is_left_to_chance(*letter, number)
+    });
+    (drawn, any::<bool>()).prop_map(|((letter, number), attached)| {
         if attached {
             vec![format!("-{letter}{number}")]
         } else {
@@ -83,4 +106,22 @@ fn agree(ours: &Suite, original: &Suite, words: &[String]) -> Result<(), TestCas
     let [ours, original] = [ours, original].map(|suite| seen(suite, &scratch, words));
     proptest::prop_assert_eq!(ours, original);
     Ok(())
+}
+
+/// A stack of 14876 bytes was enough for about every other child, the original's too.
+#[test]
+fn a_stack_that_is_enough_by_chance_is_not_drawn() {
+    assert!(is_left_to_chance('s', "0000014876="));
+    assert!(!is_left_to_chance('s', "18446744073709551615"));
+    assert!(!is_left_to_chance('d', "14876"));
+    let (suite, scratch) = (Suite::under_test(), Scratch::new());
+    for option in ["-a", "-m", "-s"] {
+        for (bytes, begins) in [(CHANCE.start - 1, false), (CHANCE.end, true)] {
+            let words = [option.to_owned(), bytes.to_string()];
+            for _ in 0..20 {
+                let outcome = seen(&suite, &scratch, &words);
+                assert_eq!(outcome.code == 0, begins, "{words:?}: {outcome:?}");
+            }
+        }
+    }
 }
