@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub struct Kernel {
     /// The log directories' processors.
     pub processors: Vec<Option<OsString>>,
     /// For looking into standard input.
-    pub tap: Option<Tap>,
+    pub tap: Option<Tap<BorrowedFd<'static>>>,
     /// How much standard input held before we made it hold more.
     pub narrow: Option<usize>,
     /// The processor that was let go, and what tells of its end.
@@ -62,10 +62,10 @@ impl Kernel {
     }
 
     /// What standard input is looked into with.
-    fn tap(&mut self) -> io::Result<&Tap> {
+    fn tap(&mut self) -> io::Result<&mut Tap<BorrowedFd<'static>>> {
         let tap = match self.tap.take() {
             Some(tap) => tap,
-            None => Tap::new()?,
+            None => Tap::new(descriptor::stdin())?,
         };
         Ok(self.tap.insert(tap))
     }
@@ -264,7 +264,7 @@ impl World for Kernel {
     }
 
     fn look(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.tap()?.look(descriptor::stdin(), into)
+        self.tap()?.look(into)
     }
 
     fn widen(&mut self, most: usize) {
@@ -275,7 +275,7 @@ impl World for Kernel {
         let wide = [2 * most, most].map(|bytes| bytes.max(now));
         if wide
             .iter()
-            .any(|wide| self.set_capacity(*wide, most).is_ok())
+            .any(|wide| self.set_capacity(*wide, *wide).is_ok())
         {
             self.narrow = Some(now);
         }
@@ -290,11 +290,11 @@ impl World for Kernel {
     }
 
     fn discard(&mut self, most: usize) -> io::Result<usize> {
-        self.tap()?.discard(descriptor::stdin(), most)
+        self.tap()?.discard(most)
     }
 
     fn splice(&mut self, file: &mut File, at: u64, most: usize) -> io::Result<usize> {
-        flow::splice(descriptor::stdin(), file, at, most)
+        self.tap()?.move_to(file, at, most)
     }
 
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {

@@ -52,7 +52,7 @@ impl ReadyPipe {
     /// left where it is if it does: we may be killed before that is on record.
     pub(super) fn says_so(&self) -> Option<bool> {
         let mut bytes = [0; 256];
-        let seen = Tap::new().and_then(|tap| tap.look(&self.0, &mut bytes));
+        let seen = Tap::new(&self.0).and_then(|mut tap| tap.look(&mut bytes));
         let says_so = |length| bytes.iter().take(length).any(|byte| *byte == b'\n');
         match seen {
             Ok(0) => return None,
