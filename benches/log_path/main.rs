@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 
 use cases::Case;
+use floor::Files;
 use run::Sample;
 use table::Row;
 
@@ -55,9 +56,9 @@ struct Options {
     scratch: PathBuf,
     /// Runs only the cases with this in their names
     only: Option<String>,
-    /// Writes so many bytes to files here, and nothing else; for the bench itself
-    #[arg(long, hide = true)]
-    only_write: Option<u64>,
+    /// Does what the name says, and nothing else; for the bench itself
+    #[arg(long, hide = true, num_args = 4)]
+    only_write: Vec<u64>,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -72,8 +73,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("log_path: measures nothing unless run by `cargo bench`");
         return Ok(());
     }
-    if let Some(bytes) = options.only_write {
-        return Ok(floor::write(bytes)?);
+    if let [reads, bytes, size, kept] = options.only_write[..] {
+        return Ok(floor::write(reads, bytes, Files { size, kept })?);
     }
     let ours = options
         .ours

@@ -50,7 +50,8 @@ impl Case {
         if taken {
             take_lock(&place)?;
         }
-        let sample = self.measured(&mut self.command(directory, &place), input);
+        let piped = self.program == "multilog";
+        let sample = measured(&mut self.command(directory, &place), input, piped);
         std::fs::remove_dir_all(&place)?;
         sample
     }
@@ -64,32 +65,36 @@ impl Case {
         command.current_dir(place);
         command
     }
+}
 
-    fn measured(&self, command: &mut Command, input: &Path) -> Result<Sample, Box<dyn Error>> {
-        let mut file = File::open(input)?;
-        let piped = self.program == "multilog";
-        command.stdin(if piped {
-            Stdio::piped()
-        } else {
-            Stdio::from(file.try_clone()?)
-        });
-        command.stdout(Stdio::null());
-        let start = Instant::now();
-        let mut child = command.spawn()?;
-        if let Some(mut pipe) = child.stdin.take() {
-            // A program that ends before it has read all says so by its exit code.
-            let _ = write_all_of(&mut file, &mut pipe);
-        }
-        let (ending, usage) = wait_with_usage(Pid::from_raw(child.id().try_into()?))?;
-        let wall = start.elapsed();
-        if ending != Ending::Exited(0) {
-            return Err(format!("{command:?}: {ending:?}").into());
-        }
-        Ok(Sample {
-            cpu: usage.user + usage.system,
-            wall,
-        })
+/// Runs `command` on `input`, which is `piped` to it or its standard input itself.
+pub fn measured(
+    command: &mut Command,
+    input: &Path,
+    piped: bool,
+) -> Result<Sample, Box<dyn Error>> {
+    let mut file = File::open(input)?;
+    command.stdin(if piped {
+        Stdio::piped()
+    } else {
+        Stdio::from(file.try_clone()?)
+    });
+    command.stdout(Stdio::null());
+    let start = Instant::now();
+    let mut child = command.spawn()?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // A program that ends before it has read all says so by its exit code.
+        let _ = write_all_of(&mut file, &mut pipe);
     }
+    let (ending, usage) = wait_with_usage(Pid::from_raw(child.id().try_into()?))?;
+    let wall = start.elapsed();
+    if ending != Ending::Exited(0) {
+        return Err(format!("{command:?}: {ending:?}").into());
+    }
+    Ok(Sample {
+        cpu: usage.user + usage.system,
+        wall,
+    })
 }
 
 /// As much as cat(1) writes at once.
