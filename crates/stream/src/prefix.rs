@@ -1,5 +1,7 @@
 //! A stamp in front of each line.
 
+use dt_os::places::{TOGETHER, places};
+
 use crate::newlines::LineEnds;
 
 /// The most that a prefix can be.
@@ -20,13 +22,6 @@ pub struct Copied {
     /// Bytes of the output.
     pub written: usize,
 }
-
-/// So many bytes are copied of each line that has fewer. A copy whose length is
-/// known beforehand costs next to nothing; what is too much is written over.
-const SHORT: usize = 32;
-
-/// See [`SHORT`].
-const MIDDLE: usize = 128;
 
 impl Prefix {
     /// The first 32 bytes of `text`.
@@ -53,42 +48,73 @@ impl Prefix {
     /// for; `room` may hold anything behind what was written.
     #[must_use]
     pub fn copy_lines(&self, input: &[u8], room: &mut [u8]) -> Copied {
-        let mut done = Copied::default();
-        for end in LineEnds::of(input) {
-            let (Some(rest), Some(room)) = (input.get(done.read..), room.get_mut(done.written..))
-            else {
-                break;
-            };
-            let length = end - done.read;
-            if self.copy_more(rest, length, room).is_none()
-                && self
-                    .copy(rest.get(..length).unwrap_or_default(), room)
-                    .is_none()
-            {
+        let mut done = self.copy_most(input, room);
+        let begin = done.read;
+        for end in LineEnds::of(input.get(begin..).unwrap_or_default()) {
+            let line = input.get(done.read..begin + end).unwrap_or_default();
+            let place = room.get_mut(done.written..).unwrap_or_default();
+            if self.copy(line, place).is_none() {
                 break;
             }
-            done.read = end;
-            done.written += self.length + length;
+            done.read += line.len();
+            done.written += self.length + line.len();
         }
         done
     }
 
-    /// Copies more than the line is long, unless it is long or there is not that
-    /// much of both.
+    /// The same as long as there is more of both than a line needs.
+    fn copy_most(&self, input: &[u8], room: &mut [u8]) -> Copied {
+        let mut done = Copied::default();
+        let Some(place) = room.first_chunk_mut() else {
+            return done;
+        };
+        *place = self.padded;
+        let (mut at, mut to) = (0, self.length);
+        while let Some(bytes) = input.get(at..).and_then(<[u8]>::first_chunk) {
+            let bytes: &[u8; 2 * TOGETHER] = bytes;
+            let mut found = bytes.first_chunk().map_or(0, |first| places(b'\n', first));
+            let mut from = 0;
+            while found != 0 {
+                let end = found.trailing_zeros() as usize + 1;
+                found &= found - 1;
+                if self.copy_piece(bytes, from, end, room, to).is_none() {
+                    return done;
+                }
+                to += end - from;
+                done = Copied {
+                    read: at + end,
+                    written: to,
+                };
+                to += self.length;
+                from = end;
+            }
+            if self.copy_piece(bytes, from, TOGETHER, room, to).is_none() {
+                return done;
+            }
+            to += TOGETHER - from;
+            at += TOGETHER;
+        }
+        done
+    }
+
+    /// Copies a line, or a piece of one, and puts what may be the next one's prefix
+    /// behind it.
+    ///
+    /// It is always 64 bytes that are copied: a copy whose length is known beforehand
+    /// costs next to nothing, and what was too much is written over.
     #[inline]
-    fn copy_more(&self, rest: &[u8], length: usize, room: &mut [u8]) -> Option<()> {
-        let line: &[u8; MIDDLE] = rest.first_chunk()?;
-        let place: &mut [u8; LONGEST + MIDDLE] = room.first_chunk_mut()?;
-        if length > MIDDLE {
-            return None;
-        }
-        *place.first_chunk_mut()? = self.padded;
-        let place = place.get_mut(self.length..)?;
-        if length <= SHORT {
-            *place.first_chunk_mut()? = *line.first_chunk::<SHORT>()?;
-        } else {
-            *place.first_chunk_mut()? = *line;
-        }
+    fn copy_piece(
+        &self,
+        bytes: &[u8; 2 * TOGETHER],
+        from: usize,
+        end: usize,
+        room: &mut [u8],
+        to: usize,
+    ) -> Option<()> {
+        let place: &mut [u8; TOGETHER + LONGEST] = room.get_mut(to..)?.first_chunk_mut()?;
+        let piece: &[u8; TOGETHER] = bytes.get(from..)?.first_chunk()?;
+        *place.first_chunk_mut()? = *piece;
+        *place.get_mut(end - from..)?.first_chunk_mut()? = self.padded;
         Some(())
     }
 
