@@ -19,6 +19,7 @@
 
 mod kit;
 mod lines;
+mod minder;
 mod points;
 mod probe;
 mod report;
@@ -91,7 +92,18 @@ fn main() -> ExitCode {
     if let Some(done) = probe::be_a_probe() {
         return finish(done.map(|()| true));
     }
-    let options = Options::parse();
+    let mut words: Vec<_> = std::env::args_os().collect();
+    let minded = words.get(1).is_some_and(|word| word == minder::MINDED);
+    if minded {
+        words.remove(1);
+    }
+    let options = Options::parse_from(words);
+    if !minded {
+        return match minder::mind() {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => finish(Err(error)),
+        };
+    }
     match options.soak {
         Some(Long::Soak(plan)) => finish(soak::run(&plan)),
         None => finish(options.table.run()),

@@ -7,7 +7,7 @@
 
 use std::process::Command;
 
-use dt_testkit::{Scratch, Suite};
+use dt_testkit::{Running, Scratch, Suite, descendants_of_scratch, until};
 
 fn harness() -> Command {
     let suite = Suite::ours();
@@ -183,4 +183,30 @@ fn a_short_soak_loses_nothing() {
     let report = String::from_utf8_lossy(&answer.stdout);
     let said = String::from_utf8_lossy(&answer.stderr);
     assert!(answer.status.success(), "{report}\n{said}");
+}
+
+/// The soak's scanner, and all that it had started, once ran on for ever.
+#[test]
+fn a_soak_that_is_stopped_leaves_nothing() {
+    let scratch = Scratch::new();
+    let mut command = harness();
+    command.args(["soak", "--services", "5", "--minutes", "10"]);
+    command.arg("--programs").arg(Suite::ours().directory());
+    // So that its own directories are here.
+    command.env("TMPDIR", scratch.path());
+    for signal in ["INT", "TERM", "HUP"] {
+        let said = std::fs::File::create(scratch.join("said")).unwrap();
+        let mut soak = Running::start(command.stderr(said), &scratch);
+        let services = || {
+            let all = descendants_of_scratch(scratch.path()).into_iter();
+            let of = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm"));
+            all.filter(|pid| of(pid).is_ok_and(|name| name.trim() == "multilog"))
+                .count()
+        };
+        until("the services run", || services() >= 5);
+        soak.signal(signal);
+        assert_eq!(soak.wait(), 128 + 9, "its worker was killed");
+        assert_eq!(descendants_of_scratch(scratch.path()), []);
+        assert_eq!(scratch.names("."), ["said"]);
+    }
 }

@@ -28,16 +28,23 @@ impl Scratch {
     #[must_use]
     pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "daemontools-test.{}.{}",
-            std::process::id(),
-            NUMBER.fetch_add(1, Relaxed)
-        );
-        // Resolved, as the kernel shows working directories resolved.
-        let path = std::env::temp_dir().canonicalize().unwrap().join(name);
+        let number = NUMBER.fetch_add(1, Relaxed);
+        let name = format!("{}{number}", names_of(std::process::id()));
+        let path = place().join(name);
         fs::create_dir(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         Self { path }
+    }
+
+    /// Drops all that a process has made, which has been killed.
+    pub fn remove_those_of(process: u32) {
+        let names = names_of(process);
+        let entries = fs::read_dir(place()).into_iter().flatten().flatten();
+        let theirs =
+            entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&names));
+        for entry in theirs {
+            drop(Self { path: entry.path() });
+        }
     }
 
     /// The directory.
@@ -132,6 +139,16 @@ impl Scratch {
     pub fn mark(&self) -> &OsStr {
         self.path.as_os_str()
     }
+}
+
+/// What the names of a process's directories begin with.
+fn names_of(process: u32) -> String {
+    format!("daemontools-test.{process}.")
+}
+
+/// Where they are: resolved, as the kernel shows working directories resolved.
+fn place() -> PathBuf {
+    std::env::temp_dir().canonicalize().unwrap()
 }
 
 impl Drop for Scratch {
