@@ -61,14 +61,14 @@ const BLOCK: usize = 1 << 16;
 /// so many are to be read, reads standard input besides, and writes as that comes.
 pub fn write(reads: u64, bytes: u64, files: Files) -> io::Result<()> {
     let text = vec![b'x'; usize::try_from(files.size).map_err(io::Error::other)?];
-    let (mut number, mut room) = (0, 0);
+    let (mut number, mut room) = (0_u64, 0);
     let mut current = None;
     let mut out = |mut count: u64| -> io::Result<()> {
         while count > 0 {
             if room == 0 {
                 current = Some(File::create_new(number.to_string())?);
-                if number > files.kept {
-                    fs::remove_file((number - files.kept - 1).to_string())?;
+                if let Some(old) = number.checked_sub(files.kept) {
+                    fs::remove_file(old.to_string())?;
                 }
                 (number, room) = (number + 1, files.size);
             }
