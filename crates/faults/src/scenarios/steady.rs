@@ -68,14 +68,14 @@ pub fn identity(suite: &Suite, _: &Size) -> Outcome<Cell> {
             .stdin(Stdio::null()),
         &tree.scratch,
     );
+    kit::must("a sleeper sleeps", BOUND, || is_asleep(given.pid()))?;
     let _scanner = tree.start(&suite.scanner(Path::new("sc")))?;
     let mut cell = Cell::new();
     for directory in ["sc/s", "sc/s/log"] {
         let directory = tree.scratch.join(directory);
         let sleeper = || {
             let pid = suite.pid(&directory)?;
-            let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-            (name == "sleep\n").then_some(pid)
+            is_asleep(pid).then_some(pid)
         };
         kit::must("the service is up", BOUND, || sleeper().is_some())?;
         let pid = sleeper().ok_or("the service is up no more")?;
@@ -90,6 +90,14 @@ pub fn identity(suite: &Suite, _: &Size) -> Outcome<Cell> {
             );
     }
     Ok(cell)
+}
+
+/// Whether a process is a `sleep(1)` that is at it. While it is being loaded it has the
+/// libraries open.
+fn is_asleep(pid: u32) -> bool {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm"));
+    let state = kit::stat(pid).and_then(|fields| fields.first().cloned());
+    name.is_ok_and(|name| name == "sleep\n") && state.is_some_and(|state| state == "S")
 }
 
 /// What a process has from whoever started it.
