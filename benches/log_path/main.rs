@@ -56,7 +56,8 @@ struct Options {
     scratch: PathBuf,
     /// Runs only the cases with this in their names
     only: Option<String>,
-    /// Does what the name says, and nothing else; for the bench itself
+    /// Reads so many bytes, writes so many to files of a size, and keeps so many of those,
+    /// and nothing else; for the bench itself
     #[arg(long, hide = true, num_args = 4)]
     only_write: Vec<u64>,
     /// Given by cargo

@@ -8,7 +8,7 @@
 use std::process::Command;
 
 use dt_os::signals::{Signal, is_ignored};
-use dt_testkit::{Running, Scratch, Suite, descendants_of_scratch, until};
+use dt_testkit::{Running, Scratch, Suite, descendants_of_scratch, signal, until};
 
 fn harness() -> Command {
     let suite = Suite::ours();
@@ -195,11 +195,15 @@ fn a_soak_that_is_stopped_leaves_nothing() {
     command.arg("--programs").arg(Suite::ours().directory());
     // So that its own directories are here.
     command.env("TMPDIR", scratch.path());
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        if is_ignored(signal) {
-            // As in the background, or by nohup.
-            continue;
-        }
+    // The last is not told to the harness, but kills what does its work.
+    let ends = [
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGKILL,
+    ];
+    // Some are, in the background or by nohup.
+    for end in ends.into_iter().filter(|signal| !is_ignored(*signal)) {
         let said = std::fs::File::create(scratch.join("said")).unwrap();
         let mut soak = Running::start(command.stderr(said), &scratch);
         let services = || {
@@ -209,7 +213,14 @@ fn a_soak_that_is_stopped_leaves_nothing() {
                 .count()
         };
         until("the services run", || services() >= 5);
-        soak.signal(signal.as_str().trim_start_matches("SIG"));
+        let whom = if end == Signal::SIGKILL {
+            let children = format!("/proc/{0}/task/{0}/children", soak.pid());
+            let children = std::fs::read_to_string(children).unwrap();
+            children.trim().parse().unwrap()
+        } else {
+            soak.pid()
+        };
+        signal(whom, end.as_str().trim_start_matches("SIG"));
         assert_eq!(soak.wait(), 128 + 9, "its worker was killed");
         assert_eq!(descendants_of_scratch(scratch.path()), []);
         assert_eq!(scratch.names("."), ["said"]);
